@@ -1,0 +1,77 @@
+# `make demo` and `make test` work on a fresh machine with Python 3.11 or newer.
+
+PORT ?= 8000
+CATALOGUE ?= hanoi-2021
+DATA ?=
+# More for pytest, such as `make test TESTS=tests/rooms` or `make test TESTS="-k booking"`.
+TESTS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+
+.PHONY: help demo test load lock wheel clean
+
+help:
+	@echo "make demo [PORT=8000] [CATALOGUE=hanoi-2021] [DATA=folder]   a server with the units of Hà Nội"
+	@echo "make test [TESTS=...]   lint, types, import contracts, all tests"
+	@echo "make load               the load programs at full size"
+	@echo "make lock               pin the versions that are installed now"
+	@echo "make wheel              build dist/*.whl"
+	@echo "make clean              remove $(VENV) and everything built"
+
+demo: $(VENV)/.ready
+	@exec $(BIN)/python -m meetings_server demo --port $(PORT) --catalogue $(CATALOGUE) $(if $(DATA),--data $(DATA))
+
+test: $(VENV)/.ready-to-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(TESTS)
+
+load: $(VENV)/.ready-to-test
+	@set -e; for program in tests/load/*.py; do echo "== $$program"; $(BIN)/python $$program; done
+
+lock: $(VENV)/.ready-to-test
+	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' > $(LOCK).new
+	mv $(LOCK).new $(LOCK)
+	@touch $(VENV)/.ready $(VENV)/.ready-to-test
+
+wheel: $(VENV)/.ready-to-test
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second run instant; a changed list of dependencies installs again.
+$(VENV)/.ready: pyproject.toml $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable .
+	@touch $@
+
+$(VENV)/.ready-to-test: pyproject.toml $(LOCK) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[dev]'
+	@touch $(VENV)/.ready $@
+
+# PYTHON=... chooses one; otherwise the first that is new enough.
+PYTHON ?=
+$(BIN)/python:
+	@new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	for candidate in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+		if command -v $$candidate >/dev/null 2>&1 && $$candidate -c "$$new_enough" 2>/dev/null; then \
+			python=$$candidate; break; \
+		fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then \
+		echo "No Python 3.11 or newer was found. Install one (Debian, Ubuntu: apt install python3 python3-venv)" >&2; \
+		echo "or name it: make PYTHON=/path/to/python3 ..." >&2; \
+		exit 2; \
+	fi; \
+	echo "Making $(VENV) with $$($$python --version)"; \
+	if ! $$python -m venv $(VENV); then \
+		rm -rf $(VENV); \
+		echo "$$python could not make a virtual environment. Debian, Ubuntu: apt install python3-venv" >&2; \
+		exit 2; \
+	fi
