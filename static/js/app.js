@@ -1,0 +1,7 @@
+// Everything that each page needs. Pages add their own modules beside it.
+import "./menus.js";
+import "./dialogs.js";
+import "./forms.js";
+import "./drafts.js";
+import "./search.js";
+import "./clock.js";
