@@ -3,13 +3,12 @@
 - `database_url`: a migrated, empty database, once on SQLite and once on PostgreSQL;
 - `db`: the same, opened as the server opens it;
 - `settings`: the settings of a server on that database;
+- `client`, `sign_in`: the application in this process, and who asks it;
 - `smtp_peer`, `running_server`: see `mailbox.py` and `programs.py`;
 - `chromium`, `visitor`, `page`: see `browsing.py`.
 """
 
-import importlib
 import itertools
-import pkgutil
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,17 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
 
-import minutes
-import rooms
+from meetings_server.app import create_app
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
+from meetings_server.identity.sessions import COOKIE, open_session
+from meetings_server.migrations import migrate
 from meetings_server.settings import Settings
-from rooms.kernel import Base
+from rooms.kernel import utcnow
+from rooms.people import Person
 from tests import programs
 from tests.mailbox import SmtpPeer
 from tests.postgres import Postgres
@@ -32,16 +35,6 @@ from tests.postgres import Postgres
 pytest_plugins = ["tests.browsing"]
 
 DIALECTS = ("sqlite", "postgresql")
-
-
-def migrate(url: str) -> None:
-    """Bring an empty database to the present tables."""
-    for package in (rooms, minutes):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
-    database = Database(url)
-    Base.metadata.create_all(database.engine)
-    database.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +100,32 @@ def db(database_url: str) -> Iterator[Database]:
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of a server on this test's database, with a folder of its own and no mail server."""
     return Settings(data=tmp_path / "data", database_url=database_url, secret_key="0" * 64)
+
+
+@pytest.fixture
+def client(db: Database, settings: Settings) -> Iterator[TestClient[Litestar]]:
+    """The whole application on this test's database, without a socket; nobody is logged in."""
+    with TestClient(create_app(settings, db)) as client:
+        yield client
+
+
+SignIn = Callable[[int], None]
+
+
+@pytest.fixture
+def sign_in(client: TestClient[Litestar], db: Database, settings: Settings) -> SignIn:
+    """`sign_in(person.id)`: from here on `client` asks for this person, with a CSRF token."""
+
+    def sign_in(person_id: int) -> None:
+        with db.transaction() as session:
+            person = session.get_one(Person, person_id)
+            secret = open_session(session, person, utcnow(), settings.session_hours)
+        client.cookies.clear()
+        client.cookies.set(COOKIE, secret)
+        client.get("/login").raise_for_status()
+        client.headers["x-csrftoken"] = client.cookies["meetings_csrf"]
+
+    return sign_in
 
 
 @pytest.fixture
