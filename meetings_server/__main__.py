@@ -1,0 +1,5 @@
+"""`python -m meetings_server`."""
+
+from meetings_server.cli import main
+
+main()

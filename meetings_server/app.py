@@ -1,0 +1,93 @@
+"""Puts the server together: routes, middleware, error map, the live hub and the scheduler."""
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.concurrency import set_asyncio_executor
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.static_files import create_static_files_router
+
+from meetings_server.database import Database
+from meetings_server.effects import apply_effects
+from meetings_server.errors import fail, refuse, refuse_http
+from meetings_server.headers import SecurityHeaders
+from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
+from meetings_server.settings import Settings
+from meetings_server.web import entrance, health
+from meetings_server.web.pages import provide_form, static_folder
+from rooms.kernel import DomainError
+
+# Modules with pages and calls; each lists its handlers.
+PLACES = [health, entrance]
+
+# What runs as long as the server does; entered in this order, left in the other.
+RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = []
+
+MEBIBYTE = 1024 * 1024
+
+WORKER_THREADS = 32
+"""Handlers at work at once. More than cores: some wait for the commit of a check-in."""
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Litestar:
+    """The ASGI application on a database that has been migrated."""
+    db = database or Database(settings.effective_database_url, [apply_effects])
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncIterator[None]:
+        set_asyncio_executor(ThreadPoolExecutor(WORKER_THREADS, "handler"))
+        async with AsyncExitStack() as stack:
+            for part in RUNNING:
+                await stack.enter_async_context(part(app))
+            yield
+        if database is None:
+            db.dispose()
+
+    return Litestar(
+        route_handlers=[
+            # In one router: Litestar 2.25 wraps a threaded handler twice, and answers 500, where two
+            # handlers of one path (a page and its form) are registered with the application itself.
+            Router("/", route_handlers=[h for place in PLACES for h in place.HANDLERS]),
+            create_static_files_router(
+                "/static",
+                [static_folder()],
+                opt={"public": True, "exclude_from_auth": True},
+                cache_control=None,
+                include_in_schema=False,
+            ),
+        ],
+        dependencies={
+            "db": Provide(lambda: db, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "form": Provide(provide_form),
+        },
+        guards=[require_sign_in],
+        middleware=[
+            SecurityHeaders(),
+            DefineMiddleware(
+                IdentityMiddleware, exclude_from_auth_key="exclude_from_auth", exclude="^/static/"
+            ),
+        ],
+        csrf_config=CSRFConfig(
+            secret=settings.effective_secret(),
+            cookie_name="meetings_csrf",
+            cookie_secure=settings.secure_cookies,
+            cookie_httponly=True,
+            exclude=["^/api/"],
+        ),
+        exception_handlers={
+            DomainError: refuse,
+            HTTPException: refuse_http,
+            Exception: fail,
+        },
+        lifespan=[running],
+        state=State({"settings": settings, "database": db}),
+        request_max_body_size=settings.max_upload_mb * MEBIBYTE,
+        openapi_config=None,
+    )

@@ -1,0 +1,215 @@
+"""The program `meetings-server`.
+
+Each command ends with 0 on success, 1 where the work failed, 2 where the call was wrong, and says in
+one line on standard error what to do about it.
+"""
+
+import logging
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from meetings_server import migrations
+from meetings_server.database import Database
+from meetings_server.errors import sentence
+from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
+from meetings_server.identity.passwords import set_password
+from meetings_server.identity.sessions import create_token as new_token
+from meetings_server.settings import SettingInvalid, Settings, read_settings
+from rooms.catalogue import parse_units
+from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
+from rooms.kernel import DomainError, civil_day, utcnow
+from rooms.people import NewPerson, Role, add_person, grant_role
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+class Failure(click.ClickException):
+    """The work failed: one line on standard error, status 1."""
+
+    exit_code = 1
+
+    def show(self, file: object = None) -> None:
+        del file
+        click.echo(f"meetings-server: {self.message}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="meetings-server")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Schedule wide-area video meetings and see who is there."""
+    current_language.set("en")
+    try:
+        context.obj = read_settings(os.environ)
+    except SettingInvalid as wrong:
+        raise click.UsageError(str(wrong)) from None
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.basicConfig(
+        level=context.obj.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _open(settings: Settings) -> Database:
+    database = Database(settings.effective_database_url)
+    if migrations.current(database) != migrations.newest():
+        raise Failure("the database is not at the newest revision; run: meetings-server migrate")
+    return database
+
+
+@program.command()
+@click.option("--host", help="Address to listen on.  [default: MEETINGS_HOST]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.pass_obj
+def serve(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the pages, the API and the live boards."""
+    from meetings_server.serving import run, with_address
+
+    current_language.set(DEFAULT_LANGUAGE)
+    migrations.migrate(settings.effective_database_url)
+    run(with_address(settings, host, port))
+
+
+@program.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--catalogue", default="hanoi-2021", show_default=True, help="Units to begin with.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the data; a fresh one otherwise."
+)
+@click.pass_obj
+def demo(
+    settings: Settings, host: str | None, port: int | None, catalogue: str, data: Path | None
+) -> None:
+    """Serve a demonstration: real units, invented people, one meeting that runs by itself."""
+    from meetings_server.demo import run_demo
+    from meetings_server.serving import with_address
+
+    current_language.set(DEFAULT_LANGUAGE)
+    run_demo(with_address(settings, host, port), catalogue, data)
+
+
+@program.command()
+@click.pass_obj
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest revision; safe to run again."""
+    migrations.migrate(settings.effective_database_url)
+    click.echo(f"at revision {migrations.newest()}")
+
+
+@program.command("import-units")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--valid-from", type=DAY, help="First day of the units.  [default: today]")
+@click.option("--dry-run", is_flag=True, help="Check only, change nothing.")
+@click.pass_obj
+def import_units_command(
+    settings: Settings, file: Path, valid_from: date | None, *, dry_run: bool
+) -> None:
+    """Bring in a CSV file of units (code, parent_code, level, kind, name, lat, lon, email, phone)."""
+    first = _as_day(valid_from)
+    database = _open(settings)
+    try:
+        rows = parse_units(file.read_bytes())
+        with database.transaction() as session:
+            count = import_units(session, rows, first)
+            if dry_run:
+                session.rollback()
+    except UnitsNotSound as unsound:
+        for line, column, trouble, value in unsound.problems[:100]:
+            click.echo(f"{file}:{line}: {column}: {trouble} {value!r}", err=True)
+        raise Failure(f"{len(unsound.problems)} faults; nothing was imported") from None
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
+    click.echo(f"{count} units{' would be' if dry_run else ''} imported, valid from {first}")
+
+
+@program.command("create-user")
+@click.argument("username")
+@click.option("--name", required=True, help="Full name.")
+@click.option("--unit", required=True, help="Code of the unit, for example 01.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--title", default="", help="Office held.")
+@click.option("--email", help="Mail address.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, not a prompt."
+)
+@click.pass_obj
+def create_user(
+    settings: Settings,
+    username: str,
+    name: str,
+    unit: str,
+    role: str,
+    title: str,
+    email: str | None,
+    *,
+    password_stdin: bool,
+) -> None:
+    """Make an account with a role at a unit and everything below it."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    now = utcnow()
+    today = civil_day(now)
+    try:
+        with _open(settings).transaction() as session:
+            home = unit_by_code(session, unit, today)
+            person = add_person(session, NewPerson(username, name, title, email), home.id, today)
+            grant_role(session, person.id, Role(role), home.id, today)
+            set_password(session, person.id, password, now)
+            click.echo(f"{person.username} is {role} at {home.name}")
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
+
+
+@program.command("create-token")
+@click.argument("username")
+@click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@click.option("--days", default=365, show_default=True, type=int, help="Days until it ends.")
+@click.pass_obj
+def create_token(settings: Settings, username: str, name: str, days: int) -> None:
+    """Make an API token for a person; it is printed once and cannot be shown again."""
+    from sqlalchemy import select
+
+    from rooms.people import Person, UnknownPerson
+
+    try:
+        with _open(settings).transaction() as session:
+            person_id = session.scalar(
+                select(Person.id).where(Person.username == username.casefold(), Person.active)
+            )
+            if person_id is None:
+                raise UnknownPerson(username)
+            click.echo(new_token(session, person_id, name, utcnow(), days))
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
+
+
+@program.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Look for what would keep the server from working, and say what to do."""
+    from meetings_server.doctor import examine
+
+    healthy = True
+    for finding in examine(settings):
+        healthy = healthy and finding.sound
+        click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
+    if not healthy:
+        raise Failure("not healthy; see the lines marked FAIL")
+
+
+def _as_day(value: date | None) -> date:
+    if value is None:
+        return civil_day(utcnow())
+    return date(value.year, value.month, value.day)
+
+
+def main() -> None:
+    """Entry point; a refused call ends with 2, failed work with 1."""
+    program(prog_name="meetings-server")

@@ -1,0 +1,108 @@
+"""The database: one transaction per request, effects in the commit, hints after it.
+
+What differs between SQLite and PostgreSQL stands here (and in the search), nowhere else.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from rooms.kernel import Event, drain
+
+Effect = Callable[[Session, Event], None]
+Hint = Callable[[Sequence[Event]], None]
+
+BUSY_SECONDS = 15
+"""How long a SQLite writer waits for the one before it."""
+
+
+class Database:
+    """Sessions on one database. Leaving `transaction()` commits, raising rolls back.
+
+    `effects` run for each recorded event inside the commit (they write outbox rows); `hints` run
+    with all events of the transaction once it is committed (they wake whoever watches).
+    """
+
+    def __init__(self, url: str, effects: Sequence[Effect] = ()) -> None:
+        self.url = url
+        self.engine = _make_engine(url)
+        self._reading = self.engine.execution_options(
+            reading=True, **({"postgresql_readonly": True} if self.is_postgresql else {})
+        )
+        self.effects: list[Effect] = list(effects)
+        self.hints: list[Hint] = []
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits on leaving. The caller's answer goes out after the commit."""
+        happened: list[Event] = []
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+            session.flush()
+            for fact in drain(session):
+                happened.append(fact)
+                for effect in self.effects:
+                    effect(session, fact)
+        if happened:
+            for hint in self.hints:
+                hint(happened)
+
+    @contextmanager
+    def reader(self) -> Iterator[Session]:
+        """A session that only reads; it never waits for a writer."""
+        with Session(self._reading, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A Core transaction for the writers of the live path; commits on leaving."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def is_reachable(self) -> bool:
+        """Ask the database for a sign of life; raises what the driver raises when there is none."""
+        with self._reading.connect() as connection:
+            return bool(connection.scalar(text("SELECT 1")))
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, pool_size=20, max_overflow=20, connect_args={"timeout": BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin them as readers, and a reader
+    # that turns writer fails at once when another writer came first.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-32768")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

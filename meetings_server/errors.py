@@ -1,0 +1,212 @@
+"""One place turns a refusal into a page, or into problem details (RFC 9457).
+
+The domain raises errors with a code and typed fields; `SENTENCES` has the text for each code, with
+the fields as placeholders. Programs get `application/problem+json` with the stable code and the
+fields beside the sentence; people get a page that says what is wrong and what to do.
+"""
+
+import logging
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.status_codes import (
+    HTTP_400_BAD_REQUEST,
+    HTTP_401_UNAUTHORIZED,
+    HTTP_403_FORBIDDEN,
+    HTTP_404_NOT_FOUND,
+    HTTP_409_CONFLICT,
+    HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    HTTP_422_UNPROCESSABLE_ENTITY,
+    HTTP_500_INTERNAL_SERVER_ERROR,
+)
+
+from meetings_server.i18n import _, daytime, mark, short_day
+from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
+
+log = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+STATUS: tuple[tuple[type[DomainError], int], ...] = (
+    (Invalid, HTTP_422_UNPROCESSABLE_ENTITY),
+    (NotFound, HTTP_404_NOT_FOUND),
+    (Denied, HTTP_403_FORBIDDEN),
+    (Conflict, HTTP_409_CONFLICT),
+)
+
+SENTENCES: dict[str, str] = {
+    "audience_rule_invalid": mark("Audience rule {index}: {problem} {value}"),
+    "booking_conflict": mark(
+        "Other meetings hold bridge points at this time. Choose another time or other points."
+    ),
+    "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
+    "decline_reason_missing": mark("Say why the unit does not take part."),
+    "denied": mark("You may not do this."),
+    "file_damaged": mark(
+        "The file is damaged on the server. Tell the administrator; it has to be restored from a backup."
+    ),
+    "file_empty": mark("The file is empty. Choose another file."),
+    "file_has_macros": mark(
+        "The file contains macros. Save it without macros and upload it again."
+    ),
+    "file_incomplete": mark(
+        "The end of the file is missing. Open it on your computer, save it and upload it again."
+    ),
+    "file_missing": mark("There is no such file."),
+    "file_name_missing": mark("The file needs a name."),
+    "file_too_large": mark("The file is too large; at most {megabytes} MB."),
+    "file_type_refused": mark(
+        "This kind of file cannot be taken: its content is {found_name}, and its name or type must agree with that. PDF, DOCX, XLSX, PPTX, ODT, PNG, JPEG and plain text can be uploaded."
+    ),
+    "file_unpacks_too_large": mark(
+        "The file unpacks to far more than it seems and was refused. Save it again with smaller pictures."
+    ),
+    "late_reason_missing": mark(
+        "The invitation is later than {working_days} working days before the meeting "
+        "(last day {latest_day}). State the reason."
+    ),
+    "login_refused": mark("User name or password is wrong."),
+    "main_point_out_of_service": mark("{point} is out of service: {reason}"),
+    "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
+    "nobody_invited": mark("The audience comes to no bridge point. Add units."),
+    "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
+    "reason_missing": mark("State the reason; everyone invited will read it."),
+    "stale_version": mark(
+        "Somebody else changed this meanwhile. Look at the present state, then change it again."
+    ),
+    "units_exist": mark("Units with these codes exist already on {on}: {units}"),
+    "units_not_sound": mark("The list of units is not sound: {problems}"),
+    "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
+    "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
+    "unknown_participation": mark("There is no such invitation."),
+    "unknown_person": mark("There is no such person: {person}"),
+    "unknown_point": mark("There is no bridge point {point}."),
+    "unknown_unit": mark("No unit has the code {unit} on {on}."),
+    "upload_cut_short": mark("The upload broke off. Upload the file again."),
+    "username_taken": mark("The user name {username} is taken."),
+}
+
+FIELD_PROBLEMS: dict[str, str] = {
+    "control_characters": mark("Has characters that cannot be kept."),
+    "empty": mark("Must not be empty."),
+    "has_spaces": mark("Must not have spaces."),
+    "in_the_past": mark("Lies in the past."),
+    "missing": mark("Is missing."),
+    "not_a_date": mark("Is no date; write day/month/year."),
+    "not_a_link": mark("Is no link; it begins with https://"),
+    "not_a_number": mark("Is no number."),
+    "not_a_time": mark("Is no time; write hours:minutes."),
+    "not_after_start": mark("Must be after the start."),
+    "out_of_range": mark("Must lie within {limit}."),
+    "too_far": mark("Lies more than {limit} days ahead."),
+    "too_long": mark("Is too long; at most {limit}."),
+    "too_many": mark("Too many; at most {limit}."),
+    "too_short": mark("Is too short; at least {limit}."),
+    "unknown": mark("Is not known: {limit}"),
+}
+
+HTTP_SENTENCES: dict[int, str] = {
+    HTTP_400_BAD_REQUEST: mark("The request cannot be read."),
+    HTTP_401_UNAUTHORIZED: mark("You are not logged in, or the session has ended."),
+    HTTP_403_FORBIDDEN: mark("You may not do this."),
+    HTTP_404_NOT_FOUND: mark("There is no such page."),
+    HTTP_413_REQUEST_ENTITY_TOO_LARGE: mark("The upload is too large."),
+    HTTP_500_INTERNAL_SERVER_ERROR: mark(
+        "The server made a mistake. Nothing was changed; tell the administrator the number."
+    ),
+}
+
+
+def status_of(error: DomainError) -> int:
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
+
+
+def sentence(error: DomainError) -> str:
+    """The refusal in the language of the request."""
+    shown = {name: _shown(value) for name, value in error.facts().items()}
+    if isinstance(error, FieldInvalid):
+        return _(FIELD_PROBLEMS.get(error.problem, error.problem)).format(**shown)
+    return _(SENTENCES[error.code]).format(**shown)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return daytime(value)
+    if isinstance(value, date):
+        return short_day(value)
+    if isinstance(value, list | tuple):
+        return "; ".join(_shown(part) for part in value[:10])
+    return str(value)
+
+
+def problem(
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    detail: str,
+    facts: dict[str, Any] | None = None,
+) -> Response[bytes]:
+    """Problem details. The facts stand beside the members of RFC 9457, never over them."""
+    body = {key: _plain(value) for key, value in (facts or {}).items()}
+    body |= {"type": "about:blank", "status": status, "title": code, "code": code, "detail": detail}
+    body["instance"] = request.url.path
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in asdict(value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def wants_problem(request: Request[Any, Any, Any]) -> bool:
+    """Programs get problem details: everything under /api, and whoever asks for JSON."""
+    accept = request.headers.get("accept", "")
+    return request.url.path.startswith("/api/") or ("json" in accept and "text/html" not in accept)
+
+
+def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]:
+    """A domain error as an answer."""
+    return _answer(request, status_of(error), error.code, sentence(error), error.facts())
+
+
+def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What the framework itself refuses: unknown paths, unreadable bodies, missing rights."""
+    status = error.status_code
+    facts: dict[str, Any] = {}
+    if isinstance(error, ValidationException):
+        status = HTTP_422_UNPROCESSABLE_ENTITY
+        facts = {"errors": error.extra}
+    detail = _(HTTP_SENTENCES[status]) if status in HTTP_SENTENCES else error.detail
+    answer = _answer(request, status, f"http_{status}", detail, facts)
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake of ours: logged with a number that the user can tell."""
+    number = uuid4().hex[:8]
+    log.error("%s %s failed, number %s", request.method, request.url.path, number, exc_info=error)
+    status = HTTP_500_INTERNAL_SERVER_ERROR
+    return _answer(request, status, "internal_error", _(HTTP_SENTENCES[status]), {"number": number})
+
+
+def _answer(
+    request: Request[Any, Any, Any], status: int, code: str, detail: str, facts: dict[str, Any]
+) -> Response[Any]:
+    if wants_problem(request):
+        return problem(request, status, code, detail, facts)
+    from meetings_server.web.pages import error_page  # the page needs this module's sentences
+
+    html = error_page(request, status, code, detail, facts)
+    return Response(html, status_code=status, media_type=MediaType.HTML)

@@ -1,0 +1,1 @@
+"""Who is there: passwords, server-side sessions, API tokens, and the middleware that reads them."""

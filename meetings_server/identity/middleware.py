@@ -1,0 +1,63 @@
+"""Reads who a request stands for, and the language it is answered in.
+
+Pages are opened by the session cookie, programs by a bearer token. A route that anyone may see says
+so with the option `public=True`.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+from anyio import to_thread
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.middleware.authentication import (
+    AbstractAuthenticationMiddleware,
+    AuthenticationResult,
+)
+
+from meetings_server.database import Database
+from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
+from meetings_server.identity.sessions import COOKIE, SignedIn, by_cookie, by_token
+from rooms.kernel import utcnow
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+LANGUAGE_COOKIE = "meetings_language"
+
+
+class IdentityMiddleware(AbstractAuthenticationMiddleware):
+    """Puts `SignedIn` (or None) into the connection and sets the language."""
+
+    async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
+        kind, secret = _shown(connection)
+        user: SignedIn | None = None
+        if secret:
+            database: Database = connection.app.state.database
+            user = await to_thread.run_sync(_look_up, database, kind, secret)
+        current_language.set(_language(connection, user))
+        return AuthenticationResult(user=user, auth=kind if user else None)
+
+
+def _shown(connection: Connection) -> tuple[str, str]:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.casefold() == "bearer" and token:
+        return "token", token.strip()
+    return "session", connection.cookies.get(COOKIE, "")
+
+
+def _look_up(database: Database, kind: str, secret: str) -> SignedIn | None:
+    with database.reader() as session:
+        return (by_token if kind == "token" else by_cookie)(session, secret, utcnow())
+
+
+def _language(connection: Connection, user: SignedIn | None) -> str:
+    asked = connection.cookies.get(LANGUAGE_COOKIE) or (user.locale if user else "")
+    return asked if asked in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard of all routes but the public ones. API calls need a token, pages a session."""
+    if handler.opt.get("public"):
+        return
+    if connection.user is None:
+        raise NotAuthorizedException(extra={"next": quote(str(connection.url.path))})

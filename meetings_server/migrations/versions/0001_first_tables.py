@@ -1,0 +1,408 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from rooms.kernel import UTCDateTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "unit",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("level", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("lat", sa.Double(), nullable=True),
+        sa.Column("lon", sa.Double(), nullable=True),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unit")),
+    )
+    with op.batch_alter_table("unit", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_unit_code_valid_from"), ["code", "valid_from"], unique=True
+        )
+        batch_op.create_index(batch_op.f("ix_unit_level"), ["level"], unique=False)
+
+    op.create_table(
+        "bridge_point",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=True),
+        sa.Column("endpoint_kind", sa.String(), nullable=False),
+        sa.Column("endpoint_address", sa.String(), nullable=False),
+        sa.Column("technician_name", sa.String(), nullable=False),
+        sa.Column("technician_phone", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_bridge_point_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bridge_point")),
+    )
+    with op.batch_alter_table("bridge_point", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bridge_point_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
+        "person",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("username", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_person_unit_id_unit")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
+        sa.UniqueConstraint("username", name=op.f("uq_person_username")),
+    )
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_person_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
+        "succession",
+        sa.Column("predecessor_id", sa.Integer(), nullable=False),
+        sa.Column("successor_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("extent", sa.String(), nullable=False),
+        sa.Column("is_main", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["predecessor_id"], ["unit.id"], name=op.f("fk_succession_predecessor_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["successor_id"], ["unit.id"], name=op.f("fk_succession_successor_id_unit")
+        ),
+        sa.PrimaryKeyConstraint(
+            "predecessor_id", "successor_id", "day", name=op.f("pk_succession")
+        ),
+    )
+    op.create_table(
+        "unit_ancestry",
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("ancestor_id", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("depth", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["ancestor_id"], ["unit.id"], name=op.f("fk_unit_ancestry_ancestor_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_unit_ancestry_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint(
+            "unit_id", "ancestor_id", "valid_from", name=op.f("pk_unit_ancestry")
+        ),
+    )
+    with op.batch_alter_table("unit_ancestry", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_unit_ancestry_ancestor_id_unit_id"),
+            ["ancestor_id", "unit_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "api_token",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("secret_hash", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_api_token_person_id_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_api_token_secret_hash")),
+    )
+    with op.batch_alter_table("api_token", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_token_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "credential",
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("changed_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_credential_person_id_person")
+        ),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_credential")),
+    )
+    op.create_table(
+        "login_session",
+        sa.Column("secret_hash", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_login_session_person_id_person")
+        ),
+        sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_login_session")),
+    )
+    with op.batch_alter_table("login_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_session_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "meeting",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uid", sa.String(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("host_unit_id", sa.Integer(), nullable=False),
+        sa.Column("main_point_id", sa.Integer(), nullable=False),
+        sa.Column("chair_id", sa.Integer(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("setup_minutes", sa.Integer(), nullable=False),
+        sa.Column("clearing_minutes", sa.Integer(), nullable=False),
+        sa.Column("audience", sa.JSON(), nullable=False),
+        sa.Column("requirements", sa.String(), nullable=False),
+        sa.Column("join_url", sa.String(), nullable=False),
+        sa.Column("join_address", sa.String(), nullable=False),
+        sa.Column("join_pin", sa.String(), nullable=False),
+        sa.Column("late_reason", sa.String(), nullable=False),
+        sa.Column("closing_reason", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("scheduled_at", UTCDateTime(), nullable=True),
+        sa.Column("started_at", UTCDateTime(), nullable=True),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["chair_id"], ["person.id"], name=op.f("fk_meeting_chair_id_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["person.id"], name=op.f("fk_meeting_created_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["host_unit_id"], ["unit.id"], name=op.f("fk_meeting_host_unit_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["main_point_id"],
+            ["bridge_point.id"],
+            name=op.f("fk_meeting_main_point_id_bridge_point"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_meeting")),
+        sa.UniqueConstraint("uid", name=op.f("uq_meeting_uid")),
+    )
+    with op.batch_alter_table("meeting", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_meeting_chair_id"), ["chair_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_meeting_host_unit_id"), ["host_unit_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_meeting_starts_at"), ["starts_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_meeting_state"), ["state"], unique=False)
+
+    op.create_table(
+        "outage",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.Integer(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["point_id"], ["bridge_point.id"], name=op.f("fk_outage_point_id_bridge_point")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outage")),
+    )
+    with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outage_point_id"), ["point_id"], unique=False)
+
+    op.create_table(
+        "role_grant",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_role_grant_person_id_person")
+        ),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_role_grant_unit_id_unit")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_grant")),
+    )
+    with op.batch_alter_table("role_grant", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_role_grant_person_id_role"), ["person_id", "role"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_role_grant_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
+        "agenda_item",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("presenter", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_agenda_item_meeting_id_meeting")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", "position", name=op.f("pk_agenda_item")),
+    )
+    op.create_table(
+        "meeting_change",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("actor_id", sa.Integer(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["actor_id"], ["person.id"], name=op.f("fk_meeting_change_actor_id_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_meeting_change_meeting_id_meeting")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_meeting_change")),
+    )
+    with op.batch_alter_table("meeting_change", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_meeting_change_meeting_id"), ["meeting_id"], unique=False
+        )
+
+    op.create_table(
+        "occupancy",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.Integer(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_occupancy_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["point_id"], ["bridge_point.id"], name=op.f("fk_occupancy_point_id_bridge_point")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", "point_id", name=op.f("pk_occupancy")),
+    )
+    with op.batch_alter_table("occupancy", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_occupancy_point_id_starts_at_ends_at"),
+            ["point_id", "starts_at", "ends_at"],
+            unique=False,
+        )
+
+    op.create_table(
+        "participation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.Integer(), nullable=False),
+        sa.Column("is_main", sa.Boolean(), nullable=False),
+        sa.Column("invited_at", UTCDateTime(), nullable=True),
+        sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
+        sa.Column("reply", sa.String(), nullable=False),
+        sa.Column("reply_reason", sa.String(), nullable=False),
+        sa.Column("replied_at", UTCDateTime(), nullable=True),
+        sa.Column("replied_by", sa.Integer(), nullable=True),
+        sa.Column("delegate_name", sa.String(), nullable=False),
+        sa.Column("delegate_title", sa.String(), nullable=False),
+        sa.Column("is_substitute", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_participation_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["point_id"], ["bridge_point.id"], name=op.f("fk_participation_point_id_bridge_point")
+        ),
+        sa.ForeignKeyConstraint(
+            ["replied_by"], ["person.id"], name=op.f("fk_participation_replied_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_participation_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_participation")),
+        sa.UniqueConstraint(
+            "meeting_id", "point_id", name=op.f("uq_participation_meeting_id_point_id")
+        ),
+    )
+    with op.batch_alter_table("participation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_participation_point_id"), ["point_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_participation_unit_id_meeting_id"),
+            ["unit_id", "meeting_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "stored_file",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("created_at", UTCDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_stored_file")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("stored_file")
+    with op.batch_alter_table("participation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_participation_unit_id_meeting_id"))
+        batch_op.drop_index(batch_op.f("ix_participation_point_id"))
+
+    op.drop_table("participation")
+    with op.batch_alter_table("occupancy", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_occupancy_point_id_starts_at_ends_at"))
+
+    op.drop_table("occupancy")
+    with op.batch_alter_table("meeting_change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_meeting_change_meeting_id"))
+
+    op.drop_table("meeting_change")
+    op.drop_table("agenda_item")
+    with op.batch_alter_table("role_grant", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_role_grant_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_role_grant_person_id_role"))
+
+    op.drop_table("role_grant")
+    with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outage_point_id"))
+
+    op.drop_table("outage")
+    with op.batch_alter_table("meeting", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_meeting_state"))
+        batch_op.drop_index(batch_op.f("ix_meeting_starts_at"))
+        batch_op.drop_index(batch_op.f("ix_meeting_host_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_meeting_chair_id"))
+
+    op.drop_table("meeting")
+    with op.batch_alter_table("login_session", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_session_person_id"))
+
+    op.drop_table("login_session")
+    op.drop_table("credential")
+    with op.batch_alter_table("api_token", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_api_token_person_id"))
+
+    op.drop_table("api_token")
+    with op.batch_alter_table("unit_ancestry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_unit_ancestry_ancestor_id_unit_id"))
+
+    op.drop_table("unit_ancestry")
+    op.drop_table("succession")
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_person_unit_id"))
+
+    op.drop_table("person")
+    with op.batch_alter_table("bridge_point", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bridge_point_unit_id"))
+
+    op.drop_table("bridge_point")
+    with op.batch_alter_table("unit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_unit_level"))
+        batch_op.drop_index(batch_op.f("ix_unit_code_valid_from"))
+
+    op.drop_table("unit")

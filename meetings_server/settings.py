@@ -1,0 +1,101 @@
+"""Settings from the environment, `MEETINGS_…`; the table in the README lists them all."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PREFIX = "MEETINGS_"
+
+
+class SettingInvalid(ValueError):
+    """A setting that cannot be read; the text says which and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One field for each setting; the environment name is the field's in upper case."""
+
+    data: Path = Path("data")
+    """Folder of the SQLite file, the stored documents and the secret."""
+    database_url: str = ""
+    """`sqlite:///path` or `postgresql://…`; empty: SQLite in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    """Address under which people reach the server; empty: from host and port."""
+    smtp_url: str = ""
+    """`smtp://user:password@host:25`, `smtps://…`; empty: mail stays in the outbox page."""
+    mail_from: str = "hop-truc-tuyen@localhost"
+    secret_key: str = ""
+    """Signs CSRF tokens; empty: made once and kept in the data folder."""
+    session_hours: int = 12
+    max_upload_mb: int = 50
+    secure_cookies: bool = False
+    """Set it where the server stands behind HTTPS."""
+    log_level: str = "info"
+
+    @property
+    def effective_database_url(self) -> str:
+        """What SQLAlchemy opens: the driver is ours to name."""
+        url = self.database_url or f"sqlite:///{self.data / 'meetings.db'}"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def effective_public_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def files(self) -> Path:
+        """Where documents lie by content hash."""
+        return self.data / "files"
+
+    def effective_secret(self) -> str:
+        """The given secret, or one made on the first start and kept beside the data."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data / "secret"
+        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w") as fresh:
+                fresh.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        return path.read_text()
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from an environment. Raises `SettingInvalid`, also for a name that is unknown."""
+    known = {PREFIX + field.name.upper(): field for field in fields(Settings)}
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    unknown = sorted(given.keys() - known.keys())
+    if unknown:
+        raise SettingInvalid(f"{unknown[0]} is no setting; known are {', '.join(known)}")
+    values = {known[name].name: _read(name, known[name].type, text) for name, text in given.items()}
+    settings = Settings(**values)  # type: ignore[arg-type]  # each value was read by its field's type
+    scheme = urlsplit(settings.effective_database_url).scheme
+    if scheme not in {"sqlite", "postgresql+psycopg"}:
+        raise SettingInvalid(
+            f"MEETINGS_DATABASE_URL: {scheme!r} is not served; use sqlite:///path or postgresql://…"
+        )
+    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in {"smtp", "smtps"}:
+        raise SettingInvalid("MEETINGS_SMTP_URL: use smtp://host:port or smtps://host:port")
+    return settings
+
+
+def _read(name: str, kind: object, text: str) -> object:
+    if kind is bool:
+        if text.casefold() in {"1", "true", "yes", "on"}:
+            return True
+        if text.casefold() in {"0", "false", "no", "off", ""}:
+            return False
+        raise SettingInvalid(f"{name}: {text!r} is neither yes nor no")
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingInvalid(f"{name}: {text!r} is no whole number") from None
+    return Path(text).absolute() if kind is Path else text

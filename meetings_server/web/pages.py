@@ -1,0 +1,214 @@
+"""What every page shares: the templates, the shell around the content, forms and their errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from litestar import MediaType, Request, Response
+from litestar.datastructures import FormMultiDict
+from litestar.exceptions import ClientException
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_422_UNPROCESSABLE_ENTITY
+from litestar.utils.scope.state import ScopeState
+
+import meetings_server
+from meetings_server import i18n
+from meetings_server.errors import sentence, status_of
+from meetings_server.i18n import _
+from meetings_server.identity.sessions import SignedIn
+from rooms.kernel import DomainError, FieldInvalid, utcnow
+from rooms.people import Role
+from rooms.policies import Permission, permissions_of
+
+PageRequest = Request[SignedIn, str, Any]
+"""A request of somebody who is logged in; the guard has seen to it."""
+
+
+def static_folder() -> Path:
+    """Static files: inside the installed package, or beside the packages in a checkout."""
+    package = Path(meetings_server.__file__).parent
+    installed = package / "static"
+    return installed if installed.is_dir() else package.parent / "static"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("meetings_server"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(i18n._, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    environment.filters |= i18n.FILTERS
+    environment.globals |= {"interval": i18n.interval, "Permission": Permission, "Role": Role}
+    return environment
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the navigation and who is offered it: anybody with one of the roles."""
+
+    href: str
+    icon: str
+    label: str
+    roles: frozenset[Role] = field(default_factory=lambda: frozenset(Role))
+    apart: bool = False
+
+
+def _places() -> list[Place]:
+    rooms = frozenset({Role.OPERATOR, Role.TECHNICIAN, Role.SECRETARY})
+    papers = frozenset({Role.SECRETARY, Role.OFFICIAL})
+    office = frozenset({Role.ADMINISTRATOR, Role.SECRETARY, Role.TECHNICIAN})
+    return [
+        Place("/", "home", _("Today")),
+        Place("/meetings", "calendar", _("Meetings")),
+        Place("/directives", "file-text", _("Documents"), papers),
+        Place("/units", "building-community", _("Units")),
+        Place("/check-in", "square-check", _("Check-in"), rooms, apart=True),
+        Place("/admin", "settings", _("Administration"), office, apart=True),
+    ]
+
+
+def _navigation(path: str, user: SignedIn) -> list[dict[str, Any]]:
+    return [
+        {
+            "href": place.href,
+            "icon": place.icon,
+            "label": place.label,
+            "active": path == place.href
+            or (place.href != "/" and path.startswith(place.href + "/")),
+            "apart": place.apart,
+            "badge": None,
+        }
+        for place in _places()
+        if place.roles & user.roles
+    ]
+
+
+def csrf_token(request: Request[Any, Any, Any]) -> str:
+    """The token for this page; the CSRF middleware has put it into the scope."""
+    token = ScopeState.from_scope(request.scope).csrf_token
+    return token if isinstance(token, str) else ""
+
+
+def render_html(request: Request[Any, Any, Any], template: str, **context: Any) -> str:
+    """A template with the shell around it. Call it inside the transaction."""
+    user: SignedIn | None = request.scope.get("user")
+    shell: dict[str, Any] = {
+        "user": user,
+        "lang": i18n.current_language.get(),
+        "csrf_token": csrf_token(request),
+        "nav": _navigation(request.url.path, user) if user else [],
+        "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "demo": request.app.state.get("demo", False),
+        "now": utcnow(),
+        "may": permissions_of(user.roles) if user else frozenset(),
+        "flashes": _flashes(request),
+        "breadcrumbs": [],
+    }
+    return _environment().get_template(template).render(shell | context)
+
+
+def render(
+    request: Request[Any, Any, Any], template: str, *, status: int = HTTP_200_OK, **context: Any
+) -> Response[str]:
+    """A page as an answer. Personal pages are never kept by caches."""
+    return Response(
+        render_html(request, template, **context),
+        status_code=status,
+        media_type=MediaType.HTML,
+        headers={"cache-control": "no-store"},
+    )
+
+
+def fragment(template: str, **context: Any) -> Response[str]:
+    """A part of a page, for partial swaps."""
+    return Response(
+        _environment().get_template(template).render(context),
+        media_type=MediaType.HTML,
+        headers={"cache-control": "no-store"},
+    )
+
+
+FLASH_COOKIE = "meetings_flash"
+
+
+def _notices() -> dict[str, tuple[str, str]]:
+    """The messages that may follow a redirect: the cookie names one, it never carries text."""
+    return {
+        "saved": ("success", _("Saved.")),
+        "meeting_booked": ("success", _("The meeting is kept as a draft; its rooms are held.")),
+        "meeting_scheduled": ("success", _("The invitation has gone out.")),
+        "meeting_changed": ("success", _("Changed; everyone invited is being told.")),
+        "meeting_cancelled": ("success", _("Cancelled; everyone invited is being told.")),
+        "meeting_postponed": ("success", _("Postponed; everyone invited is being told.")),
+        "meeting_started": ("success", _("The meeting is open.")),
+        "meeting_ended": ("success", _("The meeting is closed; the minutes can be written.")),
+        "replied": ("success", _("Your reply has been sent.")),
+        "logged_out": ("info", _("You are logged out.")),
+    }
+
+
+def _flashes(request: Request[Any, Any, Any]) -> list[dict[str, str]]:
+    notice = _notices().get(request.cookies.get(FLASH_COOKIE, ""))
+    return [{"kind": notice[0], "text": notice[1]}] if notice else []
+
+
+def see_other(location: str, notice: str | None = None) -> Response[None]:
+    """After a change: go and look at it (303), with a message."""
+    answer: Response[None] = Response(
+        None, status_code=HTTP_303_SEE_OTHER, headers={"location": location}
+    )
+    if notice:
+        answer.set_cookie(FLASH_COOKIE, notice, max_age=10, samesite="lax", httponly=True)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class FormErrors:
+    """What is wrong with a form: sentences at fields, and sentences for the whole (key '')."""
+
+    fields: Mapping[str, list[str]]
+    status: int = HTTP_422_UNPROCESSABLE_ENTITY
+
+    @classmethod
+    def of(cls, error: DomainError, fields: Mapping[str, str] | None = None) -> "FormErrors":
+        """From a refusal; `fields` says at which field a code that is no field error stands."""
+        if isinstance(error, FieldInvalid):
+            place = error.field
+        else:
+            place = (fields or {}).get(error.code, "")
+        return cls({place: [sentence(error)]}, status_of(error))
+
+
+async def provide_form(request: Request[Any, Any, Any]) -> FormMultiDict:
+    """The posted form. NUL and broken encodings are refused before anything looks at them."""
+    try:
+        form = await request.form()
+    except UnicodeDecodeError:
+        raise ClientException(_("The form is not UTF-8.")) from None
+    return form
+
+
+def text_of(form: FormMultiDict, name: str) -> str:
+    """A field of a form as text; a missing one is empty, a file is no text."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def error_page(
+    request: Request[Any, Any, Any], status: int, code: str, detail: str, facts: dict[str, Any]
+) -> str:
+    return render_html(
+        request,
+        "error.html",
+        status=status,
+        code=code,
+        detail=detail,
+        correlation_id=facts.get("number"),
+    )

@@ -1,0 +1,225 @@
+"""Who is invited: rules over the tree, resolved to bridge points.
+
+Rules are kept with the meeting as they were said ("all wards of Đống Đa, minus Phường X") and are
+applied in order: an `include` adds units or points, an `exclude` takes them away. A rule is the JSON
+object of the API, for example `{"include": "level", "level": "ward", "under": "006"}`.
+
+| by | means | fields |
+| --- | --- | --- |
+| `level` | all units of a level, all over the tree or below a unit | `level`, `under` (optional) |
+| `children` | the units directly below a unit | `unit` |
+| `subtree` | a unit and everything below it | `unit` |
+| `unit` | one unit | `unit` |
+| `point` | one bridge point, for a unit that has several | `point` |
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rooms.bridge_points import BridgePoint, Outage, out_between
+from rooms.hierarchy import Node, Tree, UnknownUnit
+from rooms.kernel import Invalid
+
+MOST_RULES = 1_000
+
+_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    "level": ({"level"}, {"under"}),
+    "children": ({"unit"}, set()),
+    "subtree": ({"unit"}, set()),
+    "unit": ({"unit"}, set()),
+    "point": ({"point"}, set()),
+}
+
+
+@dataclass
+class RuleInvalid(Invalid):
+    """Rule number `index` (from 0) cannot be read. `problem` is a code."""
+
+    code: ClassVar[str] = "audience_rule_invalid"
+    index: int
+    problem: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; which fields are set follows from `by`."""
+
+    include: bool
+    by: str
+    level: str | None = None
+    under: str | None = None
+    unit: str | None = None
+    point: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        said: dict[str, Any] = {"include" if self.include else "exclude": self.by}
+        for name in ("level", "under", "unit", "point"):
+            value = getattr(self, name)
+            if value is not None:
+                said[name] = value
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class Invitee:
+    """A unit of the audience and the bridge point it joins with, or why it can't."""
+
+    unit: Node
+    point_id: int | None
+    point_name: str = ""
+    obstacle: str | None = None
+    """`no_point`, or `out_of_service` with its `reason`."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What rules come to on a day: who joins, and who cannot."""
+
+    joining: list[Invitee]
+    unable: list[Invitee]
+
+    @property
+    def by_level(self) -> dict[str, int]:
+        """Joining points counted by level, top level first."""
+        counts: dict[str, int] = {}
+        for invitee in self.joining:
+            counts[invitee.unit.level] = counts.get(invitee.unit.level, 0) + 1
+        return counts
+
+
+def parse_rules(said: Sequence[Any]) -> list[Rule]:
+    """Rules from their JSON form. Raises `RuleInvalid`."""
+    if len(said) > MOST_RULES:
+        raise RuleInvalid(MOST_RULES, "too_many", str(MOST_RULES))
+    return [_parse_rule(index, rule) for index, rule in enumerate(said)]
+
+
+def _parse_rule(index: int, said: Any) -> Rule:
+    if not isinstance(said, dict):
+        raise RuleInvalid(index, "not_an_object")
+    verbs = [verb for verb in ("include", "exclude") if verb in said]
+    if len(verbs) != 1:
+        raise RuleInvalid(index, "include_or_exclude")
+    by = said[verbs[0]]
+    if not isinstance(by, str) or by not in _FIELDS:
+        raise RuleInvalid(index, "unknown_kind", str(by)[:40])
+    needed, optional = _FIELDS[by]
+    given = {name: value for name, value in said.items() if name != verbs[0] and value is not None}
+    for name in sorted(needed - given.keys()):
+        raise RuleInvalid(index, "missing", name)
+    for name in sorted(given.keys() - needed - optional):
+        raise RuleInvalid(index, "unknown_field", str(name)[:40])
+    for name, value in given.items():
+        kind = int if name == "point" else str
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise RuleInvalid(index, "wrong_type", name)
+    return Rule(verbs[0] == "include", by, **given)
+
+
+def resolve(
+    session: Session,
+    tree: Tree,
+    rules: Iterable[Rule],
+    starts_at: datetime,
+    ends_at: datetime,
+    main_point_id: int | None = None,
+) -> Resolution:
+    """Who the rules invite to a meeting in `[starts_at, ends_at)`: two statements, any size.
+
+    A unit joins with its first point that is in service at that time; `main_point_id` joins in any
+    case and stands first. Raises `UnknownUnit` for a code that nobody bears on that day and
+    `RuleInvalid` for a point that does not exist.
+    """
+    points = _points(session, tree)
+    out = {
+        outage.point_id: outage.reason
+        for outage in session.scalars(select(Outage).where(out_between(starts_at, ends_at)))
+    }
+    owner = {point_id: unit_id for unit_id, owned in points.items() for point_id, _ in owned}
+    names = {point_id: name for owned in points.values() for point_id, name in owned}
+    units, extra = _apply(tree, rules, owner)
+    joining: dict[int, Invitee] = {}
+    unable: list[Invitee] = []
+    if main_point_id is not None and main_point_id in owner:
+        home = tree.by_id[owner[main_point_id]]
+        joining[main_point_id] = Invitee(home, main_point_id, names[main_point_id])
+    for node in units:
+        owned = points.get(node.id, [])
+        if any(point_id in joining for point_id, _ in owned):
+            continue
+        free = next(((p, name) for p, name in owned if p not in out), None)
+        if free:
+            joining[free[0]] = Invitee(node, *free)
+        elif owned:
+            unable.append(Invitee(node, None, "", "out_of_service", out[owned[0][0]]))
+        else:
+            unable.append(Invitee(node, None, "", "no_point"))
+    for point_id in extra:
+        node = tree.by_id[owner[point_id]]
+        if point_id in out:
+            unable.append(Invitee(node, None, names[point_id], "out_of_service", out[point_id]))
+        else:
+            joining.setdefault(point_id, Invitee(node, point_id, names[point_id]))
+    return Resolution(list(joining.values()), unable)
+
+
+def _points(session: Session, tree: Tree) -> dict[int, list[tuple[int, str]]]:
+    points: dict[int, list[tuple[int, str]]] = {}
+    for unit_id, point_id, name in session.execute(
+        select(BridgePoint.unit_id, BridgePoint.id, BridgePoint.name).order_by(BridgePoint.id)
+    ).tuples():
+        if unit_id in tree.by_id:
+            points.setdefault(unit_id, []).append((point_id, name))
+    return points
+
+
+def _apply(
+    tree: Tree, rules: Iterable[Rule], owner: dict[int, int]
+) -> tuple[list[Node], list[int]]:
+    chosen: dict[int, Node] = {}
+    extra: dict[int, None] = {}
+    for index, rule in enumerate(rules):
+        if rule.point is not None:
+            if rule.point not in owner:
+                raise RuleInvalid(index, "unknown_point", str(rule.point))
+            if rule.include:
+                extra[rule.point] = None
+            else:
+                extra.pop(rule.point, None)
+            continue
+        nodes = units_of(tree, index, rule)
+        if rule.include:
+            chosen.update((node.id, node) for node in nodes)
+        else:
+            gone = {node.id for node in nodes}
+            chosen = {key: node for key, node in chosen.items() if key not in gone}
+            extra = {point: None for point in extra if owner[point] not in gone}
+    return list(chosen.values()), list(extra)
+
+
+def units_of(tree: Tree, index: int, rule: Rule) -> list[Node]:
+    """The units one rule names. Raises `RuleInvalid` with the rule's index."""
+    try:
+        if rule.by == "level":
+            reach = (
+                tree.subtree(tree.node(rule.under).id) if rule.under else list(tree.by_id.values())
+            )
+            found = [node for node in reach if node.level == rule.level]
+            if rule.level not in tree.levels:
+                raise RuleInvalid(index, "unknown_level", str(rule.level)[:40])
+            return found
+        node = tree.node(rule.unit or "")
+    except UnknownUnit as unknown:
+        raise RuleInvalid(index, "unknown_unit", unknown.unit[:40]) from None
+    if rule.by == "children":
+        return list(tree.children.get(node.id, ()))
+    if rule.by == "subtree":
+        return tree.subtree(node.id)
+    return [node]

@@ -1,0 +1,343 @@
+"""The tree of administrative units, which changes by law, on a day.
+
+A `Unit` is what it was called and where it stood for one span of days. Its place is a row of
+`UnitAncestry` for each ancestor, dated too, so that a parent may be replaced without touching the
+children's rows, and so that "everything below" is one indexed look-up. A code is reused by
+successors: it identifies a unit only together with a day.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import ClassVar
+
+from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
+
+from rooms.folding import fold
+from rooms.kernel import Base, Conflict, Invalid, NotFound
+
+
+class Unit(Base):
+    """An administrative unit or agency in one span of its life, `[valid_from, valid_until)`."""
+
+    __tablename__ = "unit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    level: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str]
+    folded: Mapped[str]
+    """Folded name and code, for the search."""
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    """Degrees, WGS 84."""
+    email: Mapped[str | None]
+    """The official address: invitations go there."""
+    phone: Mapped[str | None]
+    position: Mapped[int]
+    """Order among siblings: as the source lists them."""
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    """The first day on which the unit no longer exists."""
+
+    __table_args__ = (Index(None, "code", "valid_from", unique=True), Index(None, "level"))
+
+
+class UnitAncestry(Base):
+    """`ancestor_id` stands `depth` steps above `unit_id` in `[valid_from, valid_until)`.
+
+    Depth 0 is the unit itself, depth 1 its parent.
+    """
+
+    __tablename__ = "unit_ancestry"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    ancestor_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    valid_until: Mapped[date | None]
+    depth: Mapped[int]
+
+    __table_args__ = (Index(None, "ancestor_id", "unit_id"),)
+
+
+class Succession(Base):
+    """`successor_id` takes over `predecessor_id` on `day`, whole or in part.
+
+    `is_main` marks the one that inherits by default.
+    """
+
+    __tablename__ = "succession"
+
+    predecessor_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    successor_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    extent: Mapped[str]
+    is_main: Mapped[bool]
+
+
+@dataclass
+class UnknownUnit(NotFound):
+    code: ClassVar[str] = "unknown_unit"
+    unit: str
+    on: date
+
+
+@dataclass
+class UnitsNotSound(Invalid):
+    """The rows of an import do not form a tree. `problems` are (line, column, problem, value)."""
+
+    code: ClassVar[str] = "units_not_sound"
+    problems: list[tuple[int, str, str, str]]
+
+
+@dataclass
+class UnitsExist(Conflict):
+    """Units with these codes are already valid on that day."""
+
+    code: ClassVar[str] = "units_exist"
+    units: list[str]
+    on: date
+
+
+Datable = type[Unit] | type[UnitAncestry]
+
+
+def valid_on(table: Datable, day: date) -> ColumnElement[bool]:
+    """The rows of a dated table that hold on a day."""
+    return and_(table.valid_from <= day, or_(table.valid_until.is_(None), table.valid_until > day))
+
+
+def unit_by_code(session: Session, code: str, on: date) -> Unit:
+    """The unit that bears a code on a day. Raises `UnknownUnit`."""
+    unit = session.scalar(select(Unit).where(Unit.code == code, valid_on(Unit, on)))
+    if unit is None:
+        raise UnknownUnit(code, on)
+    return unit
+
+
+def unit_by_id(session: Session, unit_id: int, on: date) -> Unit:
+    """The unit with an id, whether or not it is still valid. Raises `UnknownUnit`."""
+    unit = session.get(Unit, unit_id)
+    if unit is None:
+        raise UnknownUnit(f"#{unit_id}", on)
+    return unit
+
+
+def subtree_of(unit_id: int | InstrumentedAttribute[int], on: date) -> Select[int]:
+    """Ids of a unit and of everything below it on a day."""
+    return select(UnitAncestry.unit_id).where(
+        UnitAncestry.ancestor_id == unit_id, valid_on(UnitAncestry, on)
+    )
+
+
+def ancestors_of(session: Session, unit_id: int, on: date) -> list[Unit]:
+    """The units above a unit on a day, the root first, the unit itself not among them."""
+    return list(
+        session.scalars(
+            select(Unit)
+            .join(UnitAncestry, UnitAncestry.ancestor_id == Unit.id)
+            .where(
+                UnitAncestry.unit_id == unit_id,
+                UnitAncestry.depth > 0,
+                valid_on(UnitAncestry, on),
+            )
+            .order_by(UnitAncestry.depth.desc())
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A unit in a `Tree`: the columns that the tree page, the audience and the board need."""
+
+    id: int
+    code: str
+    level: str
+    kind: str
+    name: str
+    parent_id: int | None
+    lat: float | None
+    lon: float | None
+    folded: str
+
+
+@dataclass
+class Tree:
+    """All units of a day in one piece, parents before children, siblings in their order.
+
+    Read with one statement; 632 units take about 3 ms. Rules over the tree are then plain set
+    arithmetic instead of a query per rule.
+    """
+
+    day: date
+    by_id: Mapping[int, Node]
+    children: Mapping[int | None, list[Node]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        children: dict[int | None, list[Node]] = defaultdict(list)
+        for node in self.by_id.values():
+            children[node.parent_id].append(node)
+        self.children = children
+
+    @cached_property
+    def by_code(self) -> Mapping[str, Node]:
+        return {node.code: node for node in self.by_id.values()}
+
+    @property
+    def roots(self) -> list[Node]:
+        return self.children.get(None, [])
+
+    @cached_property
+    def levels(self) -> list[str]:
+        """Level names from the top down, as the data has them."""
+        return list(dict.fromkeys(node.level for node in self.by_id.values()))
+
+    def node(self, code: str) -> Node:
+        """Raises `UnknownUnit`."""
+        try:
+            return self.by_code[code]
+        except KeyError:
+            raise UnknownUnit(code, self.day) from None
+
+    def subtree(self, unit_id: int) -> list[Node]:
+        """The unit and everything below it, parents first."""
+        found = [self.by_id[unit_id]]
+        for node in found:
+            found.extend(self.children.get(node.id, ()))
+        return found
+
+    def ancestry(self, unit_id: int) -> list[Node]:
+        """From the unit itself up to the root."""
+        chain = []
+        node: Node | None = self.by_id.get(unit_id)
+        while node is not None:
+            chain.append(node)
+            node = self.by_id.get(node.parent_id) if node.parent_id is not None else None
+        return chain
+
+
+def load_tree(session: Session, on: date) -> Tree:
+    """The tree as of a day, in one statement."""
+    parent = (
+        select(UnitAncestry.unit_id, UnitAncestry.ancestor_id)
+        .where(UnitAncestry.depth == 1, valid_on(UnitAncestry, on))
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            Unit.id,
+            Unit.code,
+            Unit.level,
+            Unit.kind,
+            Unit.name,
+            parent.c.ancestor_id,
+            Unit.lat,
+            Unit.lon,
+            Unit.folded,
+        )
+        .outerjoin(parent, parent.c.unit_id == Unit.id)
+        .where(valid_on(Unit, on))
+        .order_by(Unit.position, Unit.id)
+    )
+    return Tree(on, {row[0]: Node(*row) for row in rows})
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """One row of a list of units: a line of `catalogue/*.csv`."""
+
+    line: int
+    code: str
+    parent_code: str | None
+    level: str
+    kind: str
+    name: str
+    lat: float | None = None
+    lon: float | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) -> int:
+    """Bring in a whole list of units that are valid from a day on; all or nothing.
+
+    Returns the number of units. Raises `UnitsNotSound` when the rows are no tree, `UnitsExist` when
+    a code is already borne by another unit on that day.
+    """
+    listed = list(rows)
+    order = _parents_first(listed)
+    taken = set(session.scalars(select(Unit.code).where(valid_on(Unit, valid_from))))
+    doubled = [row.code for row in listed if row.code in taken]
+    if doubled:
+        raise UnitsExist(doubled[:20], valid_from)
+    session.bulk_insert_mappings(
+        Unit.__mapper__,
+        [
+            {
+                "code": row.code,
+                "level": row.level,
+                "kind": row.kind,
+                "name": row.name,
+                "folded": fold(f"{row.name} {row.code}"),
+                "lat": row.lat,
+                "lon": row.lon,
+                "email": row.email,
+                "phone": row.phone,
+                "position": position,
+                "valid_from": valid_from,
+                "valid_until": None,
+            }
+            for position, row in enumerate(order)
+        ],
+    )
+    ids = dict(
+        session.execute(select(Unit.code, Unit.id).where(Unit.valid_from == valid_from))
+        .tuples()
+        .all()
+    )
+    chains: dict[str, list[str]] = {}
+    for row in order:
+        chains[row.code] = [row.code, *(chains[row.parent_code] if row.parent_code else [])]
+    session.bulk_insert_mappings(
+        UnitAncestry.__mapper__,
+        [
+            {
+                "unit_id": ids[code],
+                "ancestor_id": ids[ancestor],
+                "valid_from": valid_from,
+                "valid_until": None,
+                "depth": depth,
+            }
+            for code, chain in chains.items()
+            for depth, ancestor in enumerate(chain)
+        ],
+    )
+    return len(order)
+
+
+def _parents_first(rows: list[UnitRow]) -> list[UnitRow]:
+    problems: list[tuple[int, str, str, str]] = []
+    by_code: dict[str, UnitRow] = {}
+    for row in rows:
+        if row.code in by_code:
+            problems.append((row.line, "code", "doubled", row.code))
+        by_code.setdefault(row.code, row)
+    children: dict[str | None, list[UnitRow]] = defaultdict(list)
+    for row in by_code.values():
+        if row.parent_code and row.parent_code not in by_code:
+            problems.append((row.line, "parent_code", "unknown_parent", row.parent_code))
+        children[row.parent_code or None].append(row)
+    if problems:
+        raise UnitsNotSound(problems)
+    order = list(children[None])
+    for row in order:
+        order.extend(children.get(row.code, ()))
+    if len(order) < len(by_code):
+        reached = {row.code for row in order}
+        lost = [row for row in by_code.values() if row.code not in reached]
+        raise UnitsNotSound([(row.line, "parent_code", "cycle", row.code) for row in lost])
+    return order
