@@ -1,6 +1,9 @@
 """The migrations lead from an empty database to exactly the tables of the code, and back."""
 
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
