@@ -174,7 +174,7 @@ def put_head(document: Document, head: Head) -> None:
 
 def fresh(cell: _Cell) -> DocxParagraph:
     """The cell's first paragraph while it is empty, a new one after."""
-    first = cell.paragraphs[0]
+    first: DocxParagraph = cell.paragraphs[0]
     if not first.runs:
         return first
     added: DocxParagraph = cell.add_paragraph()
@@ -200,7 +200,7 @@ def put_block(document: Document, block: Block) -> None:
 
 
 def put_table(document: Document, block: Table) -> None:
-    size, width = (10.5, Mm(77)) if block.compact else (13.0, TEXT_WIDTH)
+    size, width = (10.0, Mm(77)) if block.compact else (13.0, TEXT_WIDTH)
     table = document.add_table(rows=1, cols=len(block.columns))
     table.style = "Table Grid"
     table.alignment = WD_TABLE_ALIGNMENT.CENTER

@@ -10,13 +10,16 @@ from typing import Any
 
 import typst
 
+from minutes.forms.glyphs import legible
 from minutes.forms.sheet import Sheet
 
 FOLDER = Path(str(files("minutes.forms")))
 TEMPLATE = "document.typ"
-# Typst breaks lines at blanks only: a longer run without one would leave the paper.
-LONGEST_RUN = 40
-ENDLESS_RUN = re.compile(rf"\S{{{LONGEST_RUN}}}(?=\S)")
+# Typst breaks lines at blanks only: a longer run without one would leave its table cell or the
+# paper. A Vietnamese syllable has at most seven letters.
+LONGEST_RUN = 16
+ENDLESS_RUN = re.compile(rf"\S{{{LONGEST_RUN + 1},}}")
+STEP = re.compile(r"\S{8}(?=\S)")
 BREAK_HERE = "\N{ZERO WIDTH SPACE}"
 
 
@@ -32,7 +35,7 @@ def fonts() -> typst.Fonts:
 
 def render_pdf(sheet: Sheet) -> bytes:
     """The same sheet gives the same bytes. Safe from several threads: nothing is shared."""
-    words = json.dumps(breakable(dataclasses.asdict(sheet)), ensure_ascii=False)
+    words = json.dumps(drawable(dataclasses.asdict(sheet)), ensure_ascii=False)
     compiler = typst.Compiler(
         (FOLDER / TEMPLATE).read_bytes(),
         root=FOLDER,
@@ -46,12 +49,14 @@ def render_pdf(sheet: Sheet) -> bytes:
     return pdf
 
 
-def breakable(value: Any) -> Any:
-    """The same structure, its texts with room for a line break in runs without blanks."""
+def drawable(value: Any) -> Any:
+    """The same structure; its texts have only shapes that the fonts know, and room for breaks."""
     if isinstance(value, str):
-        return ENDLESS_RUN.sub(rf"\g<0>{BREAK_HERE}", value)
+        return ENDLESS_RUN.sub(
+            lambda run: STEP.sub(rf"\g<0>{BREAK_HERE}", run.group()), legible(value)
+        )
     if isinstance(value, dict):
-        return {name: breakable(inner) for name, inner in value.items()}
+        return {name: drawable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [breakable(inner) for inner in value]
+        return [drawable(inner) for inner in value]
     return value

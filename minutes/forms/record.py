@@ -55,9 +55,9 @@ def present_rows(units: Sequence[PresentUnit], *, compact: bool) -> Table:
     return Table(
         columns=(
             Column("TT", 8, "center"),
-            Column("Đơn vị", 40),
+            Column("Đơn vị", 42),
             Column("Trưởng đoàn", 38),
-            Column("Số người", 14, "center"),
+            Column("Số người", 13, "center"),
         ),
         groups=tuple(
             RowGroup(
