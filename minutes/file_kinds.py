@@ -7,7 +7,7 @@ import unicodedata
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 import filetype
 
@@ -64,6 +64,10 @@ class FileTypeRefused(Invalid):
     claimed: str
     found: str
 
+    def facts(self) -> dict[str, Any]:
+        """With `found_name`, as people call the kind, such as `PDF`."""
+        return super().facts() | {"found_name": short_name(self.found)}
+
 
 @dataclass
 class FileIncomplete(Invalid):
@@ -74,9 +78,17 @@ class FileIncomplete(Invalid):
 
 
 @dataclass
-class FileUnsafe(Invalid):
-    code: ClassVar[str] = "file_unsafe"
-    reason: Literal["macros", "unpacks_too_large"]
+class FileHasMacros(Invalid):
+    """An office document that brings programs along."""
+
+    code: ClassVar[str] = "file_has_macros"
+
+
+@dataclass
+class FileUnpacksTooLarge(Invalid):
+    """A small package that would fill the memory of whoever opens it."""
+
+    code: ClassVar[str] = "file_unpacks_too_large"
 
 
 @dataclass
@@ -84,8 +96,16 @@ class FileNameMissing(Invalid):
     code: ClassVar[str] = "file_name_missing"
 
 
+def short_name(media_type: str) -> str:
+    """`PDF` for `application/pdf`; a kind that is never taken keeps its media type."""
+    return ENDINGS[media_type][0][1:].upper() if media_type in ENDINGS else media_type
+
+
 def recognise(path: Path) -> str:
-    """The media type of a file's bytes. Raises `FileIncomplete`, `FileUnsafe`."""
+    """The media type of a file's bytes.
+
+    Raises `FileIncomplete`, `FileHasMacros`, `FileUnpacksTooLarge`.
+    """
     with path.open("rb") as file:
         start = file.read(8192)
     if start.startswith(b"PK"):
@@ -106,7 +126,7 @@ def package_kind(path: Path) -> str:
             require_modest(entries)
             names = {entry.filename for entry in entries}
             if any(name.lower().endswith("vbaproject.bin") for name in names):
-                raise FileUnsafe("macros")
+                raise FileHasMacros
             if "mimetype" in names and package.getinfo("mimetype").file_size == len(ODT):
                 return ODT if package.read("mimetype") == ODT.encode() else ZIP
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
@@ -127,7 +147,7 @@ def require_modest(entries: list[zipfile.ZipInfo]) -> None:
         or unpacked > MOST_UNPACKED
         or (unpacked > RATIO_COUNTS_FROM and unpacked / packed > MOST_RATIO)
     ):
-        raise FileUnsafe("unpacks_too_large")
+        raise FileUnpacksTooLarge
 
 
 def require_trailer(path: Path, found: str) -> None:

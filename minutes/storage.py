@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 from sqlalchemy import BigInteger, String
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +21,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from minutes.file_kinds import ALLOWED, FileTypeRefused, clean_filename, recognise, require_claim
 from rooms.kernel import Base, Conflict, Invalid, NotFound
 
-CHUNK = 1 << 20
+MEGABYTE = 1 << 20
+CHUNK = MEGABYTE
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,7 +32,7 @@ class StoredFile(Base):
     `size` in bytes. `media_type`: what the bytes are.
     """
 
-    __tablename__ = "stored_files"
+    __tablename__ = "stored_file"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
@@ -45,6 +46,10 @@ class FileTooLarge(Invalid):
 
     code: ClassVar[str] = "file_too_large"
     limit: int
+
+    def facts(self) -> dict[str, Any]:
+        """With `megabytes`, as people read it, rounded down to a tenth."""
+        return super().facts() | {"megabytes": f"{self.limit * 10 // MEGABYTE / 10:g}"}
 
 
 @dataclass
@@ -122,8 +127,8 @@ class FolderStore:
 
         `limit`: most bytes taken. `expected`: bytes announced, None when nobody said. Raises
         `FileTooLarge`, `FileEmpty`, `UploadCutShort`, `FileTypeRefused`, `FileIncomplete`,
-        `FileUnsafe`, `FileNameMissing`; an `OSError` when the disk fails. Nothing is left behind
-        by any of them.
+        `FileHasMacros`, `FileUnpacksTooLarge`, `FileNameMissing`; an `OSError` when the disk
+        fails. Nothing is left behind by any of them.
         """
         clean_filename(filename)  # An unusable name is refused before the long part.
         incoming = self.root / "incoming"
