@@ -1,0 +1,52 @@
+// The calendar as offices here read it: weeks from Monday, 24 hours, "Th 2 23/11".
+import { Calendar, classicTheme, dayGrid, interaction, list, timeGrid, vi } from "../vendor/fullcalendar-7.1.0/fullcalendar.min.js";
+import { language } from "./i18n.js";
+
+const clock = { hour: "2-digit", minute: "2-digit", hour12: false };
+const narrow = matchMedia("(width < 40rem)");
+const OFFSET = 7 * 3600 * 1000; // Asia/Ho_Chi_Minh, without summer time
+const two = (number) => String(number).padStart(2, "0");
+const WEEKDAYS = ["CN", "Thứ 2", "Thứ 3", "Thứ 4", "Thứ 5", "Thứ 6", "Thứ 7"];
+
+/** "Thứ 2 23/11" above a day of the week view. A day is read where it is meant: in Viet Nam. */
+function dayHeading({ date, view }) {
+  const day = new Date(date.getTime() + OFFSET);
+  const weekday =
+    language === "vi" ? WEEKDAYS[day.getUTCDay()] : day.toLocaleDateString(language, { weekday: "short", timeZone: "UTC" });
+  if (view.type.startsWith("dayGridMonth")) return weekday;
+  return `${weekday} ${two(day.getUTCDate())}/${two(day.getUTCMonth() + 1)}`;
+}
+
+/**
+ * Draws a calendar into `element`. `options` are FullCalendar's own and win over what stands here.
+ * Events: {id, title, start, end, url, extendedProps: {state}}; `events` may be a URL that answers
+ * them for ?start=&end=.
+ */
+export function drawCalendar(element, options = {}) {
+  element.classList.add("calendar");
+  const calendar = new Calendar(element, {
+    plugins: [dayGrid, timeGrid, list, interaction, classicTheme],
+    locales: [vi],
+    locale: language,
+    timeZone: "Asia/Ho_Chi_Minh",
+    firstDay: 1,
+    initialView: narrow.matches ? "listWeek" : "timeGridWeek",
+    headerToolbar: narrow.matches
+      ? { start: "prev,next", center: "title", end: "listWeek,dayGridMonth" }
+      : { start: "prev,next today", center: "title", end: "dayGridMonth,timeGridWeek,timeGridDay,listWeek" },
+    height: "auto",
+    slotMinTime: "07:00",
+    slotMaxTime: "18:00",
+    allDaySlot: false,
+    nowIndicator: true,
+    dayMaxEvents: 4,
+    eventTimeFormat: clock,
+    slotHeaderFormat: clock,
+    views: { dayGridMonth: { dayHeaderContent: dayHeading }, timeGridWeek: { dayHeaderContent: dayHeading } },
+    eventClass: ({ event, view }) =>
+      `meeting mstate-${event.extendedProps.state ?? "scheduled"} ${view.type.startsWith("timeGrid") ? "meeting-block" : "meeting-line"}`,
+    ...options,
+  });
+  calendar.render();
+  return calendar;
+}
