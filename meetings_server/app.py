@@ -1,11 +1,9 @@
 """Puts the server together: routes, middleware, error map, the live hub and the scheduler."""
 
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar, Router
-from litestar.concurrency import set_asyncio_executor
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -31,9 +29,6 @@ RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = []
 
 MEBIBYTE = 1024 * 1024
 
-WORKER_THREADS = 32
-"""Handlers at work at once. More than cores: some wait for the commit of a check-in."""
-
 
 def create_app(settings: Settings, database: Database | None = None) -> Litestar:
     """The ASGI application on a database that has been migrated."""
@@ -41,7 +36,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
 
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
-        set_asyncio_executor(ThreadPoolExecutor(WORKER_THREADS, "handler"))
         async with AsyncExitStack() as stack:
             for part in RUNNING:
                 await stack.enter_async_context(part(app))

@@ -1,9 +1,12 @@
 """Runs the application in a uvicorn server until it is told to stop."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import uvicorn
 from litestar import Litestar
+from litestar.concurrency import set_asyncio_executor
 
 from meetings_server.app import create_app
 from meetings_server.settings import Settings
@@ -12,17 +15,30 @@ STOP_SECONDS = 5
 """How long requests under way may take when the server is told to stop."""
 
 
+WORKER_THREADS = 32
+"""Handlers at work at once. More than cores: some wait for the commit of a check-in."""
+
+
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
     """Settings with what the command line says about the address."""
     return replace(settings, host=host or settings.host, port=port or settings.port)
 
 
 def run(settings: Settings, app: Litestar | None = None) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; being told to stop is no failure, so the program ends with 0."""
+    # uvicorn shuts down, then raises the signal again for whoever handled it before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     make_server(settings, app).run()
 
 
+def _end(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
 def make_server(settings: Settings, app: Litestar | None = None) -> uvicorn.Server:
+    """A server for the application; whoever runs it decides in which thread."""
+    set_asyncio_executor(ThreadPoolExecutor(WORKER_THREADS, "handler"))
     return uvicorn.Server(
         uvicorn.Config(
             app or create_app(settings),

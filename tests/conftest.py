@@ -167,8 +167,12 @@ def running_server(tmp_path: Path) -> Iterator[StartServer]:
                 tmp_path / f"server-{command}",
                 {"data": str(tmp_path / f"server-{command}" / "data")} | dict(settings or {}),
             )
+            try:
+                program.wait_until_ready(seconds=seconds)
+            except BaseException:
+                program.crash()
+                raise
             stops.callback(program.stop)
-            program.wait_until_ready(seconds=seconds)
             return program
 
         yield start

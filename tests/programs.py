@@ -15,6 +15,7 @@ from pathlib import Path
 START_SECONDS = 30
 # A server that is told to stop finishes what it is doing; whoever restarts it waits this long.
 STOP_SECONDS = 10
+THIS_PROGRAM = (sys.executable, "-m", "meetings_server")
 
 
 class ProgramFailed(AssertionError):
@@ -100,19 +101,19 @@ def start(
     folder: Path,
     settings: Mapping[str, str],
     *,
-    python: Path | None = None,
+    program: Sequence[str | Path] = THIS_PROGRAM,
     port: int | None = None,
 ) -> Program:
-    """`python -m meetings_server` with `arguments`, `--port` and `settings`; logs go to `folder`.
+    """The program with `arguments`, `--port` and `settings`, working in `folder`, log included.
 
-    `python` is that of another environment. The caller waits and stops.
+    `program` may be that of another environment. The caller waits and stops.
     """
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log_file = folder / f"{arguments[0]}-{port}.log"
     with log_file.open("ab") as log:
         process = subprocess.Popen(
-            [python or sys.executable, "-m", "meetings_server", *arguments, "--port", str(port)],
+            [*program, *arguments, "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -37,7 +37,7 @@ def seed(database: Database, units: Iterable[UnitRow], now: datetime) -> None:
         tree = load_tree(session, civil_day(now))
         _add_points(session, tree)
         actors = _add_people(session, tree, now)
-    for request, at in _meetings(database, tree, actors, now):
+    for request, at in _meetings(database, tree, now):
         _book(database, actors["thuky"], request, at)
 
 
@@ -92,7 +92,7 @@ def _add_people(session: Session, tree: Tree, now: datetime) -> dict[str, Actor]
 
 
 def _meetings(
-    database: Database, tree: Tree, actors: dict[str, Actor], now: datetime
+    database: Database, tree: Tree, now: datetime
 ) -> list[tuple[MeetingRequest, datetime]]:
     """Meetings around now, each with the instant at which its invitation went out."""
     city = tree.roots[0]
