@@ -3,6 +3,7 @@ import { Calendar, classicTheme, dayGrid, interaction, list, timeGrid, vi } from
 import { language } from "./i18n.js";
 
 const clock = { hour: "2-digit", minute: "2-digit", hour12: false };
+const numbers = { day: "2-digit", month: "2-digit", year: "numeric" };
 const narrow = matchMedia("(width < 40rem)");
 const OFFSET = 7 * 3600 * 1000; // Asia/Ho_Chi_Minh, without summer time
 const two = (number) => String(number).padStart(2, "0");
@@ -34,6 +35,7 @@ export function drawCalendar(element, options = {}) {
     headerToolbar: narrow.matches
       ? { start: "prev,next", center: "title", end: "listWeek,dayGridMonth" }
       : { start: "prev,next today", center: "title", end: "dayGridMonth,timeGridWeek,timeGridDay,listWeek" },
+    toolbarTitleClass: "calendar-title",
     height: "auto",
     slotMinTime: "07:00",
     slotMaxTime: "18:00",
@@ -42,7 +44,12 @@ export function drawCalendar(element, options = {}) {
     dayMaxEvents: 4,
     eventTimeFormat: clock,
     slotHeaderFormat: clock,
-    views: { dayGridMonth: { dayHeaderContent: dayHeading }, timeGridWeek: { dayHeaderContent: dayHeading } },
+    views: {
+      dayGridMonth: { dayHeaderContent: dayHeading },
+      timeGridWeek: { dayHeaderContent: dayHeading, titleFormat: numbers },
+      timeGridDay: { titleFormat: { weekday: "long", ...numbers } },
+      listWeek: { titleFormat: numbers },
+    },
     eventClass: ({ event, view }) =>
       `meeting mstate-${event.extendedProps.state ?? "scheduled"} ${view.type.startsWith("timeGrid") ? "meeting-block" : "meeting-line"}`,
     ...options,
