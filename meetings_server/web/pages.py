@@ -69,7 +69,7 @@ def _places() -> list[Place]:
         Place("/meetings", "calendar", _("Meetings")),
         Place("/directives", "file-text", _("Documents"), papers),
         Place("/units", "building-community", _("Units")),
-        Place("/check-in", "square-check", _("Check-in"), rooms, apart=True),
+        Place("/check-in", "square-check", _("Check-in"), rooms),
         Place("/admin", "settings", _("Administration"), office, apart=True),
     ]
 
