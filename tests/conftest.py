@@ -4,7 +4,7 @@
 - `db`: the same, opened as the server opens it;
 - `settings`: the settings of a server on that database;
 - `client`, `sign_in`: the application in this process, and who asks it;
-- `smtp_peer`, `running_server`: see `mailbox.py` and `programs.py`;
+- `smtp_peer`, `running_server`, `demo_server`: see `mailbox.py` and `programs.py`;
 - `chromium`, `visitor`, `page`: see `browsing.py`.
 """
 
@@ -176,3 +176,17 @@ def running_server(tmp_path: Path) -> Iterator[StartServer]:
             return program
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[programs.Program]:
+    """One demonstration for all tests that look at its pages; what they change, others see."""
+    folder = tmp_path_factory.mktemp("demo")
+    program = programs.start(["demo", "--data", str(folder / "data")], folder, {})
+    try:
+        program.wait_until_ready()
+        yield program
+    except BaseException:
+        program.crash()
+        raise
+    program.stop()
