@@ -174,7 +174,7 @@ def _points(session: Session, tree: Tree) -> dict[int, list[tuple[int, str]]]:
     points: dict[int, list[tuple[int, str]]] = {}
     for unit_id, point_id, name in session.execute(
         select(BridgePoint.unit_id, BridgePoint.id, BridgePoint.name).order_by(BridgePoint.id)
-    ).tuples():
+    ):
         if unit_id in tree.by_id:
             points.setdefault(unit_id, []).append((point_id, name))
     return points

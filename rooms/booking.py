@@ -134,7 +134,7 @@ def clashes_of(session: Session, actor: Actor, meeting: Meeting, on: date) -> li
         .join(BridgePoint, BridgePoint.id == taken.c.first_point_id)
         .order_by(Meeting.starts_at, Meeting.id)
         .limit(MOST_CLASHES)
-    ).tuples()
+    )
     return [
         Clash(mid, title if seen else None, host, holder, phone or "", start, end, points, point)
         for mid, title, seen, host, holder, phone, start, end, points, point in rows

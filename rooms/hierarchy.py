@@ -295,9 +295,7 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
         ],
     )
     ids = dict(
-        session.execute(select(Unit.code, Unit.id).where(Unit.valid_from == valid_from))
-        .tuples()
-        .all()
+        session.execute(select(Unit.code, Unit.id).where(Unit.valid_from == valid_from)).all()
     )
     chains: dict[str, list[str]] = {}
     for row in order:

@@ -12,8 +12,18 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, UniqueConstraint, and_, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    and_,
+    exists,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
@@ -65,6 +75,8 @@ class Meeting(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[str] = mapped_column(unique=True)
     """iCalendar UID: never changes."""
+    request_key: Mapped[str | None] = mapped_column(unique=True)
+    """Given by the form or program that made it: the same request again makes no second one."""
     sequence: Mapped[int] = mapped_column(default=0)
     """iCalendar SEQUENCE: rises with every change that invitees learn of."""
     version: Mapped[int] = mapped_column(default=1)
@@ -248,17 +260,20 @@ def visible(actor: Actor, on: date) -> ColumnElement[bool]:
 
     Hosts see their drafts; the invited see a meeting once its invitation has gone out.
     """
+    invitation = aliased(Participation)
     return or_(
         governed(actor, Permission.MEETING_READ, Meeting.host_unit_id, on),
         Meeting.chair_id == actor.person_id,
         and_(
             Meeting.state.in_([state.value for state in PUBLISHED]),
-            Meeting.id.in_(
-                select(Participation.meeting_id).where(
-                    governed(actor, Permission.MEETING_READ, Participation.unit_id, on),
-                    Participation.invited_at.is_not(None),
-                )
-            ),
+            # Correlated: it looks only at the invitations of the meetings that are asked about.
+            exists()
+            .where(
+                invitation.meeting_id == Meeting.id,
+                invitation.invited_at.is_not(None),
+                governed(actor, Permission.MEETING_READ, invitation.unit_id, on),
+            )
+            .correlate(Meeting),
         ),
     )
 
