@@ -1,7 +1,7 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
 from meetings_server.identity import passwords, sessions
-from minutes import storage
+from minutes import papers, registers, storage
 from rooms import booking, bridge_points, hierarchy, meetings, people
 from rooms.kernel import Base
 
@@ -10,8 +10,10 @@ WITH_TABLES = (
     bridge_points,
     hierarchy,
     meetings,
+    papers,
     passwords,
     people,
+    registers,
     sessions,
     storage,
 )

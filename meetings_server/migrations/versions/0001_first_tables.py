@@ -13,6 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "stored_file",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_stored_file")),
+    )
+    op.create_table(
         "unit",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
@@ -72,6 +80,30 @@ def upgrade() -> None:
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_person_unit_id"), ["unit_id"], unique=False)
 
+    op.create_table(
+        "register_counter",
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("last_number", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_register_counter_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("unit_id", "kind", "year", name=op.f("pk_register_counter")),
+    )
+    op.create_table(
+        "register_entry",
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_register_entry_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint(
+            "unit_id", "kind", "year", "number", name=op.f("pk_register_entry")
+        ),
+    )
     op.create_table(
         "succession",
         sa.Column("predecessor_id", sa.Integer(), nullable=False),
@@ -158,6 +190,7 @@ def upgrade() -> None:
         "meeting",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uid", sa.String(), nullable=False),
+        sa.Column("request_key", sa.String(), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
@@ -199,6 +232,7 @@ def upgrade() -> None:
             name=op.f("fk_meeting_main_point_id_bridge_point"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_meeting")),
+        sa.UniqueConstraint("request_key", name=op.f("uq_meeting_request_key")),
         sa.UniqueConstraint("uid", name=op.f("uq_meeting_uid")),
     )
     with op.batch_alter_table("meeting", schema=None) as batch_op:
@@ -276,6 +310,30 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "meeting_paper",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("uploaded_by", sa.Integer(), nullable=False),
+        sa.Column("uploaded_at", UTCDateTime(), nullable=False),
+        sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_meeting_paper_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["sha256"], ["stored_file.sha256"], name=op.f("fk_meeting_paper_sha256_stored_file")
+        ),
+        sa.ForeignKeyConstraint(
+            ["uploaded_by"], ["person.id"], name=op.f("fk_meeting_paper_uploaded_by_person")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", "n", name=op.f("pk_meeting_paper")),
+    )
+    with op.batch_alter_table("meeting_paper", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_meeting_paper_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
         "occupancy",
         sa.Column("meeting_id", sa.Integer(), nullable=False),
         sa.Column("point_id", sa.Integer(), nullable=False),
@@ -337,18 +395,8 @@ def upgrade() -> None:
             unique=False,
         )
 
-    op.create_table(
-        "stored_file",
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("media_type", sa.String(length=100), nullable=False),
-        sa.Column("created_at", UTCDateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_stored_file")),
-    )
-
 
 def downgrade() -> None:
-    op.drop_table("stored_file")
     with op.batch_alter_table("participation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_participation_unit_id_meeting_id"))
         batch_op.drop_index(batch_op.f("ix_participation_point_id"))
@@ -358,6 +406,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_occupancy_point_id_starts_at_ends_at"))
 
     op.drop_table("occupancy")
+    with op.batch_alter_table("meeting_paper", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_meeting_paper_sha256"))
+
+    op.drop_table("meeting_paper")
     with op.batch_alter_table("meeting_change", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_meeting_change_meeting_id"))
 
@@ -393,6 +445,8 @@ def downgrade() -> None:
 
     op.drop_table("unit_ancestry")
     op.drop_table("succession")
+    op.drop_table("register_entry")
+    op.drop_table("register_counter")
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_person_unit_id"))
 
@@ -406,3 +460,4 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_unit_code_valid_from"))
 
     op.drop_table("unit")
+    op.drop_table("stored_file")
