@@ -40,6 +40,7 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
 )
 
 SENTENCES: dict[str, str] = {
+    "already_booked": mark("This meeting has been made already; nothing was made twice."),
     "audience_rule_invalid": mark("Audience rule {index}: {problem} {value}"),
     "booking_conflict": mark(
         "Other meetings hold bridge points at this time. Choose another time or other points."

@@ -5,12 +5,13 @@ points of a meeting in one statement. Two bookings of the same point at the same
 one writer in at a time, PostgreSQL locks the points' rows in ascending id before it looks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
 
-from sqlalchemy import ForeignKey, Index, delete, func, insert, literal, select
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+from sqlalchemy import ForeignKey, Index, Select, delete, func, insert, literal, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
@@ -98,21 +99,39 @@ def release(session: Session, meeting_id: int) -> None:
 
 def clashes_of(session: Session, actor: Actor, meeting: Meeting, on: date) -> list[Clash]:
     """The meetings that hold points of this one at its time, one entry per meeting."""
-    mine, other = aliased(Occupancy), aliased(Occupancy)
+    points = select(Participation.point_id).where(invited(meeting.id))
+    return clashes_at(
+        session, actor, points, meeting.held_from, meeting.held_until, on, ignore_meeting=meeting.id
+    )
+
+
+def clashes_at(
+    session: Session,
+    actor: Actor,
+    points: Select[int] | Sequence[int],
+    held_from: datetime,
+    held_until: datetime,
+    on: date,
+    *,
+    ignore_meeting: int | None = None,
+) -> list[Clash]:
+    """The meetings that hold any of the points in `[held_from, held_until)`, the earliest first.
+
+    One statement; it changes nothing, so that a form may ask while somebody types.
+    """
     taken = (
         select(
-            other.meeting_id,
+            Occupancy.meeting_id,
             func.count().label("points"),
-            func.min(other.point_id).label("first_point_id"),
+            func.min(Occupancy.point_id).label("first_point_id"),
         )
-        .join(mine, mine.point_id == other.point_id)
         .where(
-            mine.meeting_id == meeting.id,
-            other.meeting_id != meeting.id,
-            other.starts_at < meeting.held_until,
-            other.ends_at > meeting.held_from,
+            Occupancy.point_id.in_(points),
+            Occupancy.meeting_id != (ignore_meeting or 0),
+            Occupancy.starts_at < held_until,
+            Occupancy.ends_at > held_from,
         )
-        .group_by(other.meeting_id)
+        .group_by(Occupancy.meeting_id)
         .subquery()
     )
     rows = session.execute(

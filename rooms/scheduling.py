@@ -4,19 +4,18 @@ Each works in the caller's transaction and raises to roll it back, so that a cla
 half done. What follows from a change (mail, calendars, live frames) follows from its event.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import uuid4
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rooms.audience import Resolution, Rule
+from rooms.audience import Resolution
 from rooms.booking import BookingConflict, clashes_of, hold, release
-from rooms.bridge_points import Outage, out_between, point_by_id
-from rooms.folding import fold
 from rooms.invitees import invite, reinvite
 from rooms.kernel import (
     Conflict,
@@ -25,16 +24,13 @@ from rooms.kernel import (
     bounded_text,
     civil_day,
     record,
-    require_text,
 )
 from rooms.meetings import (
     OPEN_FOR_CHANGE,
-    AgendaItem,
     Meeting,
     MeetingCancelled,
     MeetingChanged,
     MeetingEnded,
-    MeetingKind,
     MeetingPostponed,
     MeetingScheduled,
     MeetingStarted,
@@ -45,44 +41,36 @@ from rooms.meetings import (
     meeting_to_change,
     note_change,
 )
-from rooms.people import person_by_id
+from rooms.particulars import (
+    AgendaEntry,
+    MainPointOut,
+    MeetingRequest,
+    facts_of,
+    request_of,
+    write_request,
+)
 from rooms.policies import Actor, Permission, require
-from rooms.slots import best_windows
+from rooms.slots import next_free
 from rooms.workdays import latest_invitation_day
 
-LONGEST_MEETING = timedelta(days=7)
-FURTHEST = timedelta(days=730)
-SEARCH_SPAN = timedelta(days=14)
-"""How far ahead the next free start is looked for."""
-MOST_AGENDA_ITEMS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class AgendaEntry:
-    title: str
-    presenter: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MeetingRequest:
-    """What a secretary says when making a meeting."""
-
-    title: str
-    kind: MeetingKind
-    host_unit_id: int
-    main_point_id: int
-    chair_id: int
-    starts_at: datetime
-    ends_at: datetime
-    audience: list[Rule]
-    timezone: str = "Asia/Ho_Chi_Minh"
-    agenda: list[AgendaEntry] = field(default_factory=list)
-    requirements: str = ""
-    join_url: str = ""
-    join_address: str = ""
-    join_pin: str = ""
-    setup_minutes: int = 30
-    clearing_minutes: int = 15
+__all__ = [
+    "AgendaEntry",
+    "AlreadyBooked",
+    "Booked",
+    "LateReasonMissing",
+    "MainPointOut",
+    "MeetingRequest",
+    "ReasonMissing",
+    "book",
+    "booked_before",
+    "cancel",
+    "change",
+    "end",
+    "postpone",
+    "request_of",
+    "schedule",
+    "start",
+]
 
 
 @dataclass
@@ -101,12 +89,11 @@ class ReasonMissing(Invalid):
 
 
 @dataclass
-class MainPointOut(Conflict):
-    """The main bridge point is out of service at that time."""
+class AlreadyBooked(Conflict):
+    """The same request has made a meeting before; `booked_before` says which."""
 
-    code: ClassVar[str] = "main_point_out_of_service"
-    point: str
-    reason: str
+    code: ClassVar[str] = "already_booked"
+    request_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +102,27 @@ class Booked:
     resolution: Resolution
 
 
-def book(session: Session, actor: Actor, request: MeetingRequest, now: datetime) -> Booked:
+def book(
+    session: Session,
+    actor: Actor,
+    request: MeetingRequest,
+    now: datetime,
+    *,
+    request_key: str | None = None,
+) -> Booked:
     """Make a meeting as a draft that holds the time of all its points.
 
-    Raises `FieldInvalid`, `NotPermitted`, `UnknownUnit`, `UnknownPoint`, `UnknownPerson`,
+    `request_key` names this very request of the actor: a second one with the same key raises
+    `AlreadyBooked`, also where both come at once. Raises `FieldInvalid`, `NotPermitted`, `UnknownUnit`, `UnknownPoint`, `UnknownPerson`,
     `RuleInvalid`, `NobodyInvited`, `MainPointOut`, `BookingConflict`.
     """
     today = civil_day(now)
     require(session, actor, Permission.MEETING_WRITE, request.host_unit_id, today)
+    if request_key is not None and booked_before(session, actor, request_key) is not None:
+        raise AlreadyBooked(request_key)
     meeting = Meeting(
         uid=f"{uuid4()}@meetings-server",
+        request_key=_key(actor, request_key) if request_key is not None else None,
         sequence=0,
         version=1,
         state=MeetingState.DRAFT.value,
@@ -134,14 +132,28 @@ def book(session: Session, actor: Actor, request: MeetingRequest, now: datetime)
         late_reason="",
         closing_reason="",
     )
-    _write(session, meeting, request, now)
-    with session.no_autoflush:
-        session.add(meeting)
-    session.flush()
+    write_request(session, meeting, request, now)
+    session.add(meeting)
+    try:
+        session.flush()
+    except IntegrityError:
+        # The other click came between our look and our insert, and has been committed.
+        if request_key is None:
+            raise
+        raise AlreadyBooked(request_key) from None
     resolution = invite(session, meeting, request.audience)
     _hold_or_refuse(session, actor, meeting, now)
     note_change(session, meeting, actor, "booked", now, points=len(resolution.joining))
     return Booked(meeting, resolution)
+
+
+def booked_before(session: Session, actor: Actor, request_key: str) -> int | None:
+    """The id of the meeting that this request of the actor made before."""
+    return session.scalar(select(Meeting.id).where(Meeting.request_key == _key(actor, request_key)))
+
+
+def _key(actor: Actor, request_key: str) -> str:
+    return f"{actor.person_id}:{bounded_text('request_key', request_key, 200)}"
 
 
 def schedule(
@@ -196,9 +208,9 @@ def change(
         require(session, actor, Permission.MEETING_WRITE, request.host_unit_id, today)
         meeting.host_unit_id = request.host_unit_id
     session.refresh(meeting, ["agenda"])
-    before = _facts(meeting)
-    _write(session, meeting, request, now)
-    fields = tuple(name for name, value in _facts(meeting).items() if before[name] != value)
+    before = facts_of(meeting)
+    write_request(session, meeting, request, now)
+    fields = tuple(name for name, value in facts_of(meeting).items() if before[name] != value)
     published = meeting.state != MeetingState.DRAFT.value
     moved = "starts_at" in fields or "ends_at" in fields
     if published and moved:
@@ -234,29 +246,6 @@ def change(
         before={name: before[name] for name in fields if name in {"starts_at", "ends_at", "title"}},
     )
     return Booked(meeting, resolution)
-
-
-def request_of(session: Session, meeting: Meeting, rules: list[Rule]) -> MeetingRequest:
-    """The request that would leave a meeting as it is: the ground for a change of some fields."""
-    session.refresh(meeting, ["agenda"])
-    return MeetingRequest(
-        title=meeting.title,
-        kind=MeetingKind(meeting.kind),
-        host_unit_id=meeting.host_unit_id,
-        main_point_id=meeting.main_point_id,
-        chair_id=meeting.chair_id,
-        starts_at=meeting.starts_at,
-        ends_at=meeting.ends_at,
-        audience=rules,
-        timezone=meeting.timezone,
-        agenda=[AgendaEntry(item.title, item.presenter) for item in meeting.agenda],
-        requirements=meeting.requirements,
-        join_url=meeting.join_url,
-        join_address=meeting.join_address,
-        join_pin=meeting.join_pin,
-        setup_minutes=meeting.setup_minutes,
-        clearing_minutes=meeting.clearing_minutes,
-    )
 
 
 def cancel(session: Session, actor: Actor, meeting_id: int, reason: str, now: datetime) -> Meeting:
@@ -343,93 +332,6 @@ def _notice_kept_or_explained(meeting: Meeting, now: datetime, late_reason: str)
     return text
 
 
-_TEXTS = (
-    ("requirements", 4_000),
-    ("join_url", 500),
-    ("join_address", 200),
-    ("join_pin", 40),
-)
-
-
-def _write(session: Session, meeting: Meeting, request: MeetingRequest, now: datetime) -> None:
-    meeting.title = require_text("title", request.title, 300)
-    meeting.folded = fold(meeting.title)
-    meeting.kind = request.kind.value
-    if request.timezone not in available_timezones():
-        raise FieldInvalid("timezone", "unknown", request.timezone[:60])
-    meeting.timezone = request.timezone
-    _write_times(meeting, request, now)
-    for name, limit in _TEXTS:
-        setattr(meeting, name, bounded_text(name, getattr(request, name), limit))
-    if meeting.join_url and not meeting.join_url.lower().startswith(("https://", "http://")):
-        raise FieldInvalid("join_url", "not_a_link")
-    meeting.chair_id = person_by_id(session, request.chair_id).id
-    meeting.main_point_id = _main_point(session, request)
-    meeting.audience = [rule.as_json() for rule in request.audience]
-    _write_agenda(meeting, request.agenda)
-
-
-def _write_times(meeting: Meeting, request: MeetingRequest, now: datetime) -> None:
-    if request.ends_at <= request.starts_at:
-        raise FieldInvalid("ends_at", "not_after_start")
-    if request.ends_at - request.starts_at > LONGEST_MEETING:
-        raise FieldInvalid("ends_at", "too_long", f"{LONGEST_MEETING.days} × 24 h")
-    if request.starts_at != meeting.starts_at:
-        if request.starts_at <= now:
-            raise FieldInvalid("starts_at", "in_the_past")
-        if request.starts_at > now + FURTHEST:
-            raise FieldInvalid("starts_at", "too_far", FURTHEST.days)
-    meeting.starts_at, meeting.ends_at = request.starts_at, request.ends_at
-    for name in ("setup_minutes", "clearing_minutes"):
-        minutes = getattr(request, name)
-        if not 0 <= minutes <= 24 * 60:
-            raise FieldInvalid(name, "out_of_range", "0–1440")
-        setattr(meeting, name, minutes)
-
-
-def _main_point(session: Session, request: MeetingRequest) -> int:
-    point = point_by_id(session, request.main_point_id)
-    outage = session.scalar(
-        select(Outage).where(
-            Outage.point_id == point.id, out_between(request.starts_at, request.ends_at)
-        )
-    )
-    if outage is not None:
-        raise MainPointOut(point.name, outage.reason)
-    return point.id
-
-
-def _write_agenda(meeting: Meeting, entries: list[AgendaEntry]) -> None:
-    if len(entries) > MOST_AGENDA_ITEMS:
-        raise FieldInvalid("agenda", "too_many", MOST_AGENDA_ITEMS)
-    items = [
-        (require_text("agenda", entry.title, 500), bounded_text("agenda", entry.presenter, 200))
-        for entry in entries
-    ]
-    if items == [(item.title, item.presenter) for item in meeting.agenda]:
-        return
-    while len(meeting.agenda) > len(items):
-        meeting.agenda.pop()
-    for position, (title, presenter) in enumerate(items):
-        if position < len(meeting.agenda):
-            meeting.agenda[position].title = title
-            meeting.agenda[position].presenter = presenter
-        else:
-            meeting.agenda.append(AgendaItem(position=position, title=title, presenter=presenter))
-
-
-def _facts(meeting: Meeting) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        name: getattr(meeting, name)
-        for name in ("title", "kind", "host_unit_id", "main_point_id", "chair_id", "audience")
-    }
-    facts |= {name: getattr(meeting, name) for name, _ in _TEXTS}
-    facts["starts_at"] = meeting.starts_at.isoformat()
-    facts["ends_at"] = meeting.ends_at.isoformat()
-    facts["agenda"] = [(item.title, item.presenter) for item in meeting.agenda]
-    return facts
-
-
 def _hold_or_refuse(session: Session, actor: Actor, meeting: Meeting, now: datetime) -> None:
     hold(session, meeting)
     clashes = clashes_of(session, actor, meeting, civil_day(now))
@@ -438,18 +340,13 @@ def _hold_or_refuse(session: Session, actor: Actor, meeting: Meeting, now: datet
 
 
 def _next_free(session: Session, meeting: Meeting, now: datetime) -> datetime | None:
-    """The next start in office hours at which all points of the meeting are free."""
-    earliest = max(meeting.starts_at, now)
-    windows = best_windows(
+    return next_free(
         session,
         select(Participation.point_id).where(invited(meeting.id)),
         meeting.ends_at - meeting.starts_at,
-        earliest,
-        earliest + SEARCH_SPAN,
+        max(meeting.starts_at, now),
         setup=timedelta(minutes=meeting.setup_minutes),
         clearing=timedelta(minutes=meeting.clearing_minutes),
         zone=ZoneInfo(meeting.timezone),
         ignore_meeting=meeting.id,
-        most=1,
     )
-    return windows[0].starts_at if windows and windows[0].taken == 0 else None

@@ -19,6 +19,8 @@ from rooms.booking import Occupancy
 from rooms.workdays import is_working_day
 
 QUARTER = timedelta(minutes=15)
+SEARCH_SPAN = timedelta(days=14)
+"""How far ahead the next free start is looked for."""
 OFFICE_HOURS = ((time(7, 30), time(11, 30)), (time(13, 0), time(17, 30)))
 
 
@@ -76,6 +78,36 @@ def best_windows(
     ]
     windows.sort(key=lambda window: (window.taken, window.starts_at))
     return windows[:most]
+
+
+def next_free(
+    session: Session,
+    points: Select[int] | Sequence[int],
+    duration: timedelta,
+    earliest: datetime,
+    *,
+    setup: timedelta,
+    clearing: timedelta,
+    zone: ZoneInfo,
+    ignore_meeting: int | None = None,
+) -> datetime | None:
+    """The next start in office hours from `earliest` on at which all points are free.
+
+    None where there is none within `SEARCH_SPAN`.
+    """
+    windows = best_windows(
+        session,
+        points,
+        duration,
+        earliest,
+        earliest + SEARCH_SPAN,
+        setup=setup,
+        clearing=clearing,
+        zone=zone,
+        ignore_meeting=ignore_meeting,
+        most=1,
+    )
+    return windows[0].starts_at if windows and windows[0].taken == 0 else None
 
 
 class _Grid:
