@@ -18,7 +18,8 @@ from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
 from meetings_server.settings import Settings
 from meetings_server.web import entrance, health
-from meetings_server.web.pages import provide_form, static_folder
+from meetings_server.web.enhanced_forms import EnhancedForms
+from meetings_server.web.pages import CSRF_COOKIE, provide_form, static_folder
 from rooms.kernel import DomainError
 
 # Modules with pages and calls; each lists its handlers.
@@ -64,13 +65,14 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
         guards=[require_sign_in],
         middleware=[
             SecurityHeaders(),
+            EnhancedForms(),
             DefineMiddleware(
                 IdentityMiddleware, exclude_from_auth_key="exclude_from_auth", exclude="^/static/"
             ),
         ],
         csrf_config=CSRFConfig(
             secret=settings.effective_secret(),
-            cookie_name="meetings_csrf",
+            cookie_name=CSRF_COOKIE,
             cookie_secure=settings.secure_cookies,
             cookie_httponly=True,
             exclude=["^/api/"],

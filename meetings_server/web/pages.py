@@ -90,10 +90,14 @@ def _navigation(path: str, user: SignedIn) -> list[dict[str, Any]]:
     ]
 
 
+CSRF_COOKIE = "meetings_csrf"
+
+
 def csrf_token(request: Request[Any, Any, Any]) -> str:
     """The token for this page; the CSRF middleware has put it into the scope."""
     token = ScopeState.from_scope(request.scope).csrf_token
-    return token if isinstance(token, str) else ""
+    # Where no route matched, that middleware has not run; the cookie holds the same token.
+    return token if isinstance(token, str) else request.cookies.get(CSRF_COOKIE, "")
 
 
 def render_html(request: Request[Any, Any, Any], template: str, **context: Any) -> str:

@@ -35,9 +35,17 @@ export async function submit(form, button = null) {
     if (!(failure instanceof LineCut)) throw failure;
     offerRetry(form, button);
   } finally {
-    busy(form, button, false);
+    if (!leaving) busy(form, button, false);
   }
 }
+
+// Once the next page is being opened, the form stays shut: a second click must not send it again.
+let leaving = false;
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  leaving = false; // "Back" brought this page out of the browser's memory
+  for (const form of document.querySelectorAll("form[data-busy]")) busy(form, null, false);
+});
 
 class LineCut extends Error {}
 
@@ -73,17 +81,24 @@ async function take(form, button, request) {
     else message(form, notice("danger", t("form.loginFailed")));
     return;
   }
+  if (redirected(request, form, button)) {
+    // Done, whatever the next page says of itself.
+    clearDraft(form);
+    if (page) carry(page);
+    open(request.responseURL);
+    return;
+  }
   if (status >= 200 && status < 300) {
     clearDraft(form);
     form.dispatchEvent(new CustomEvent("form:done", { bubbles: true, detail: { status, page } }));
     const target = request.getResponseHeader("x-location");
-    if (target || redirected(request, form, button)) {
-      if (page && !target) carry(page);
-      open(target ?? request.responseURL);
+    if (target) {
+      open(target);
     } else if (page && form.dataset.target && swap(form, page)) {
       for (const box of page.querySelectorAll("[data-flash]")) say(/notice-(\w+)/.exec(box.className)?.[1], box.querySelector("p").textContent.trim());
     } else {
       if (page) carry(page);
+      leaving = true;
       location.reload();
     }
     return;
@@ -104,6 +119,7 @@ function redirected(request, form, button) {
 }
 
 function open(address) {
+  leaving = true;
   const target = new URL(address, location.href);
   if (target.href.split("#")[0] === location.href.split("#")[0]) {
     if (target.hash) location.hash = target.hash;
