@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from meetings_server.mail import invitations
 from rooms.kernel import Event
 
 # Each entry: the event's type and what to do with it. The function gets the session and the event.
-WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = []
+WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [*invitations.EFFECTS]
 
 
 def apply_effects(session: Session, fact: Event) -> None:

@@ -1,15 +1,21 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
 from meetings_server.identity import passwords, sessions
+from meetings_server.mail import outbox
+from meetings_server.sweeps import marks
 from minutes import papers, registers, storage
-from rooms import booking, bridge_points, hierarchy, meetings, people
+from rooms import attendance, booking, bridge_points, feeds, hierarchy, meetings, people
 from rooms.kernel import Base
 
 WITH_TABLES = (
+    attendance,
     booking,
     bridge_points,
+    feeds,
     hierarchy,
+    marks,
     meetings,
+    outbox,
     papers,
     passwords,
     people,

@@ -1,0 +1,1 @@
+"""Mail: the outbox that is the delivery ledger, the letters, the sender."""

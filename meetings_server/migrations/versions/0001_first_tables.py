@@ -21,6 +21,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_stored_file")),
     )
     op.create_table(
+        "sweep_mark",
+        sa.Column("occasion", sa.String(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("occasion", name=op.f("pk_sweep_mark")),
+    )
+    op.create_table(
         "unit",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
@@ -161,6 +167,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("api_token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_token_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "calendar_feed",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("of_id", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("revoked_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["person.id"], name=op.f("fk_calendar_feed_created_by_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar_feed")),
+        sa.UniqueConstraint("token", name=op.f("uq_calendar_feed_token")),
+    )
+    with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_calendar_feed_kind_of_id"), ["kind", "of_id"], unique=False
+        )
 
     op.create_table(
         "credential",
@@ -355,6 +381,32 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "outbox_message",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_outbox_message_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_outbox_message_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_message")),
+        sa.UniqueConstraint("key", name=op.f("uq_outbox_message_key")),
+    )
+    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_outbox_message_meeting_id"), ["meeting_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_outbox_message_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
         "participation",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("meeting_id", sa.Integer(), nullable=False),
@@ -395,13 +447,71 @@ def upgrade() -> None:
             unique=False,
         )
 
+    op.create_table(
+        "outbox_delivery",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=True),
+        sa.Column("participation_id", sa.Integer(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("own", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.String(), nullable=False),
+        sa.Column("claimed_until", UTCDateTime(), nullable=True),
+        sa.Column("claimed_by", sa.String(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["outbox_message.id"],
+            name=op.f("fk_outbox_delivery_message_id_outbox_message"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["participation_id"],
+            ["participation.id"],
+            name=op.f("fk_outbox_delivery_participation_id_participation"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_outbox_delivery_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_delivery")),
+        sa.UniqueConstraint(
+            "message_id", "recipient", name=op.f("uq_outbox_delivery_message_id_recipient")
+        ),
+    )
+    with op.batch_alter_table("outbox_delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_delivery_address"), ["address"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_outbox_delivery_participation_id"), ["participation_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_outbox_delivery_state_due_at"), ["state", "due_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_outbox_delivery_unit_id"), ["unit_id"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("outbox_delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outbox_delivery_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_outbox_delivery_state_due_at"))
+        batch_op.drop_index(batch_op.f("ix_outbox_delivery_participation_id"))
+        batch_op.drop_index(batch_op.f("ix_outbox_delivery_address"))
+
+    op.drop_table("outbox_delivery")
     with op.batch_alter_table("participation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_participation_unit_id_meeting_id"))
         batch_op.drop_index(batch_op.f("ix_participation_point_id"))
 
     op.drop_table("participation")
+    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outbox_message_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_outbox_message_meeting_id"))
+
+    op.drop_table("outbox_message")
     with op.batch_alter_table("occupancy", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_occupancy_point_id_starts_at_ends_at"))
 
@@ -436,6 +546,10 @@ def downgrade() -> None:
 
     op.drop_table("login_session")
     op.drop_table("credential")
+    with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_calendar_feed_kind_of_id"))
+
+    op.drop_table("calendar_feed")
     with op.batch_alter_table("api_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_api_token_person_id"))
 
@@ -460,4 +574,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_unit_code_valid_from"))
 
     op.drop_table("unit")
+    op.drop_table("sweep_mark")
     op.drop_table("stored_file")
