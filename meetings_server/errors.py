@@ -45,7 +45,10 @@ SENTENCES: dict[str, str] = {
     "booking_conflict": mark(
         "Other meetings hold bridge points at this time. Choose another time or other points."
     ),
+    "check_in_not_open": mark("Check-in opens at {opens_at}."),
     "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
+    "cursor_invalid": mark("The cursor does not belong to this list; begin without one."),
+    "idempotency_key_reused": mark("The Idempotency-Key came with another request before: {key}"),
     "decline_reason_missing": mark("Say why the unit does not take part."),
     "denied": mark("You may not do this."),
     "file_damaged": mark(
@@ -73,6 +76,7 @@ SENTENCES: dict[str, str] = {
     ),
     "login_refused": mark("User name or password is wrong."),
     "main_point_out_of_service": mark("{point} is out of service: {reason}"),
+    "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
     "nobody_invited": mark("The audience comes to no bridge point. Add units."),
     "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
@@ -96,6 +100,7 @@ FIELD_PROBLEMS: dict[str, str] = {
     "control_characters": mark("Has characters that cannot be kept."),
     "empty": mark("Must not be empty."),
     "has_spaces": mark("Must not have spaces."),
+    "in_the_future": mark("Lies in the future; set the clock of the device."),
     "in_the_past": mark("Lies in the past."),
     "missing": mark("Is missing."),
     "not_a_date": mark("Is no date; write day/month/year."),

@@ -3,7 +3,7 @@
 from meetings_server.identity import passwords, sessions
 from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
-from minutes import papers, registers, storage
+from minutes import directives, paper_pointers, papers, receipts, registers, storage
 from rooms import attendance, booking, bridge_points, feeds, hierarchy, meetings, people
 from rooms.kernel import Base
 
@@ -11,14 +11,17 @@ WITH_TABLES = (
     attendance,
     booking,
     bridge_points,
+    directives,
     feeds,
     hierarchy,
     marks,
     meetings,
     outbox,
+    paper_pointers,
     papers,
     passwords,
     people,
+    receipts,
     registers,
     sessions,
     storage,

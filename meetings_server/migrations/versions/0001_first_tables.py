@@ -314,6 +314,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("meeting_id", "position", name=op.f("pk_agenda_item")),
     )
     op.create_table(
+        "attendance_entry",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("headcount", sa.Integer(), nullable=True),
+        sa.Column("head_of_delegation", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("observed_at", UTCDateTime(), nullable=False),
+        sa.Column("recorded_at", UTCDateTime(), nullable=False),
+        sa.Column("recorded_by", sa.Integer(), nullable=True),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_attendance_entry_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["point_id"],
+            ["bridge_point.id"],
+            name=op.f("fk_attendance_entry_point_id_bridge_point"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["recorded_by"], ["person.id"], name=op.f("fk_attendance_entry_recorded_by_person")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", "revision", name=op.f("pk_attendance_entry")),
+    )
+    with op.batch_alter_table("attendance_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_attendance_entry_meeting_id_point_id_observed_at"),
+            ["meeting_id", "point_id", "observed_at"],
+            unique=False,
+        )
+
+    op.create_table(
+        "attendance_head",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_attendance_head_meeting_id_meeting")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", name=op.f("pk_attendance_head")),
+    )
+    op.create_table(
         "meeting_change",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("meeting_id", sa.Integer(), nullable=False),
@@ -448,6 +490,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "point_state",
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.Column("headcount", sa.Integer(), nullable=True),
+        sa.Column("head_of_delegation", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("observed_at", UTCDateTime(), nullable=False),
+        sa.Column("first_present_at", UTCDateTime(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_point_state_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["point_id"], ["bridge_point.id"], name=op.f("fk_point_state_point_id_bridge_point")
+        ),
+        sa.PrimaryKeyConstraint("meeting_id", "point_id", name=op.f("pk_point_state")),
+    )
+    op.create_table(
         "outbox_delivery",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -502,6 +564,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_address"))
 
     op.drop_table("outbox_delivery")
+    op.drop_table("point_state")
     with op.batch_alter_table("participation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_participation_unit_id_meeting_id"))
         batch_op.drop_index(batch_op.f("ix_participation_point_id"))
@@ -524,6 +587,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_meeting_change_meeting_id"))
 
     op.drop_table("meeting_change")
+    op.drop_table("attendance_head")
+    with op.batch_alter_table("attendance_entry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attendance_entry_meeting_id_point_id_observed_at"))
+
+    op.drop_table("attendance_entry")
     op.drop_table("agenda_item")
     with op.batch_alter_table("role_grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_role_grant_unit_id"))

@@ -1,0 +1,364 @@
+"""The attendance of a meeting day: an append-only log, and the present state that follows from it.
+
+Every check-in is one row of the log with the meeting's next `revision`; a change of the meeting
+itself takes a revision too, so that the log of a meeting is 1, 2, 3 … without a gap and "rows past
+N" is all that anybody missed. A correction is a new row. Rows may arrive out of order (an operator
+without network): the time line of a point is its rows ordered by `observed_at`, then `revision`.
+
+`PointState` holds, for each point that has said something, what the fold over its time line gives.
+What is counted from it stands in `rollup`, what the minutes need in `roll_call`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    Connection,
+    ForeignKey,
+    Index,
+    and_,
+    bindparam,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from rooms.bridge_points import UnknownPoint
+from rooms.kernel import Base, Conflict
+from rooms.meetings import Meeting, Participation, visible_meeting
+from rooms.policies import Actor, Permission, governed, require
+
+OPENS_BEFORE = timedelta(hours=2)
+"""Check-in opens this long before the points are held for the meeting."""
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far a device's clock may run ahead; what it observed then counts as observed now."""
+LARGEST_HEADCOUNT = 100_000
+MEETING_ROW = "meeting"
+"""`state` of the rows without a point: the meeting itself has changed."""
+
+
+class Presence(StrEnum):
+    """The state of a point. Operators report all but the first and the last.
+
+    `INVITED` is a point that has not said anything; `LATE` is shown instead of `PRESENT` where the
+    point's first presence came after the start.
+    """
+
+    INVITED = "invited"
+    READY = "ready"
+    PRESENT = "present"
+    LOST = "lost"
+    NEEDS_HELP = "needs_help"
+    LEFT = "left"
+    LATE = "late"
+
+
+REPORTABLE = (
+    Presence.READY,
+    Presence.PRESENT,
+    Presence.LOST,
+    Presence.NEEDS_HELP,
+    Presence.LEFT,
+)
+
+
+class Source(StrEnum):
+    """The way a check-in came."""
+
+    PAGE = "page"
+    API = "api"
+    LIVE = "live"
+
+
+class AttendanceHead(Base):
+    """The last revision of a meeting's log. A small row of its own: it is what writers lock."""
+
+    __tablename__ = "attendance_head"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    revision: Mapped[int]
+
+
+class AttendanceEntry(Base):
+    """One row of the log. Never changed, never deleted."""
+
+    __tablename__ = "attendance_entry"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    point_id: Mapped[int | None] = mapped_column(ForeignKey("bridge_point.id"))
+    """None where the meeting itself changed (`state` is then `meeting`)."""
+    state: Mapped[str]
+    headcount: Mapped[int | None]
+    """People in the room, the operator included."""
+    head_of_delegation: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(default="")
+    observed_at: Mapped[datetime]
+    """When it was so, as the operator's device says."""
+    recorded_at: Mapped[datetime]
+    """When the server learned of it."""
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    source: Mapped[str]
+
+    __table_args__ = (Index(None, "meeting_id", "point_id", "observed_at"),)
+
+
+class PointState(Base):
+    """The present state of a point that has said something."""
+
+    __tablename__ = "point_state"
+
+    meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), primary_key=True)
+    point_id: Mapped[int] = mapped_column(ForeignKey("bridge_point.id"), primary_key=True)
+    state: Mapped[str]
+    since: Mapped[datetime]
+    """The first observation of the present run of this state; corrections do not move it."""
+    headcount: Mapped[int | None]
+    head_of_delegation: Mapped[str]
+    note: Mapped[str]
+    observed_at: Mapped[datetime]
+    """The newest observation; an older one that comes later does not change the state."""
+    first_present_at: Mapped[datetime | None]
+    revision: Mapped[int]
+    """The last row of the log that is about this point."""
+
+
+@dataclass
+class CheckInNotOpen(Conflict):
+    """Check-in opens two hours before the points are held."""
+
+    code: ClassVar[str] = "check_in_not_open"
+    opens_at: datetime
+
+
+@dataclass
+class MeetingClosed(Conflict):
+    """The meeting has ended, or was called off or put off."""
+
+    code: ClassVar[str] = "meeting_closed"
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """What an operator declares.
+
+    None in `headcount` or `head_of_delegation` means "not said": what was said before still holds;
+    an empty head clears it. A `note` belongs to its state and goes with it. `observed_at` None is
+    the instant at which the server learns of it.
+    """
+
+    meeting_id: int
+    point_id: int
+    state: str
+    recorded_by: int
+    source: Source
+    headcount: int | None = None
+    head_of_delegation: str | None = None
+    note: str | None = None
+    observed_at: datetime | None = None
+
+
+def start_of(starts_at: datetime, started_at: datetime | None) -> datetime:
+    """Who comes after this is late: the planned start, or the opening where that was later."""
+    return max(starts_at, started_at) if started_at else starts_at
+
+
+def may_check_in(session: Session, actor: Actor, meeting_id: int, point_id: int, on: date) -> bool:
+    """Whether `require_check_in` would pass for an invited point."""
+    return bool(writable_points(session, actor, meeting_id, on, only=point_id))
+
+
+def writable_points(
+    session: Session, actor: Actor, meeting_id: int, on: date, *, only: int | None = None
+) -> frozenset[int]:
+    """Ids of the invited points for which the actor may check in.
+
+    Those of units they govern, or all where they govern the host unit.
+    """
+    query = (
+        select(Participation.point_id)
+        .join(Meeting, Meeting.id == Participation.meeting_id)
+        .where(
+            Participation.meeting_id == meeting_id,
+            standing_invitation(),
+            or_(
+                governed(actor, Permission.ATTENDANCE_WRITE, Participation.unit_id, on),
+                governed(actor, Permission.ATTENDANCE_WRITE, Meeting.host_unit_id, on),
+            ),
+        )
+    )
+    if only is not None:
+        query = query.where(Participation.point_id == only)
+    return frozenset(session.scalars(query))
+
+
+def require_check_in(
+    session: Session, actor: Actor, meeting_id: int, point_id: int, on: date
+) -> None:
+    """Raises `UnknownMeeting`, `UnknownPoint` (also where withdrawn), `NotPermitted`."""
+    if may_check_in(session, actor, meeting_id, point_id, on):
+        return
+    visible_meeting(session, actor, meeting_id, on)
+    unit_id = session.scalar(
+        select(Participation.unit_id).where(
+            Participation.meeting_id == meeting_id,
+            Participation.point_id == point_id,
+            standing_invitation(),
+        )
+    )
+    if unit_id is None:
+        raise UnknownPoint(point_id)
+    require(session, actor, Permission.ATTENDANCE_WRITE, unit_id, on)
+
+
+def standing_invitation() -> Any:
+    return and_(Participation.invited_at.is_not(None), Participation.withdrawn_at.is_(None))
+
+
+def note_meeting_change(session: Session, meeting_id: int, now: datetime) -> int:
+    """Give a change of the meeting itself the next revision, so that whoever watches learns of it."""
+    connection = session.connection()
+    revision = locked_heads(connection, {meeting_id})[meeting_id] + 1
+    row = entry_row(meeting_id, revision, None, MEETING_ROW, now, now)
+    connection.execute(insert(AttendanceEntry), [row])
+    connection.execute(raise_head(), [{"of_meeting": meeting_id, "to": revision}])
+    return revision
+
+
+def revision_of(session: Session, meeting_id: int) -> int:
+    """The last revision of a meeting's log; 0 before the first row."""
+    found = session.scalar(
+        select(AttendanceHead.revision).where(AttendanceHead.meeting_id == meeting_id)
+    )
+    return found or 0
+
+
+def log_after(
+    session: Session, meeting_id: int, revision: int, limit: int = 1000
+) -> list[AttendanceEntry]:
+    """The rows past a revision, in order, at most `limit`; meeting rows have `point_id` None."""
+    return list(
+        session.scalars(
+            select(AttendanceEntry)
+            .where(AttendanceEntry.meeting_id == meeting_id, AttendanceEntry.revision > revision)
+            .order_by(AttendanceEntry.revision)
+            .limit(limit)
+        )
+    )
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a point stands: the columns of `PointState` but its keys."""
+
+    state: str
+    since: datetime
+    headcount: int | None
+    head_of_delegation: str
+    note: str
+    observed_at: datetime
+    first_present_at: datetime | None
+    revision: int
+
+    def says(self, other: "Standing") -> bool:
+        """Whether the other adds nothing."""
+        return (self.state, self.headcount, self.head_of_delegation, self.note) == (
+            other.state,
+            other.headcount,
+            other.head_of_delegation,
+            other.note,
+        )
+
+
+def follow(before: Standing | None, row: Standing) -> Standing:
+    """The state after a row of the time line. `row` bears the row's own facts and instants."""
+    if before is None:
+        return row
+    if row.state == before.state:
+        row.since = before.since
+    row.first_present_at = before.first_present_at or row.first_present_at
+    row.revision = max(row.revision, before.revision)
+    return row
+
+
+def as_row(
+    state: str,
+    headcount: int | None,
+    head_of_delegation: str,
+    note: str,
+    observed_at: datetime,
+    revision: int,
+) -> Standing:
+    """A row of the log before anything is known of what came earlier."""
+    first = observed_at if state == Presence.PRESENT else None
+    return Standing(
+        state, observed_at, headcount, head_of_delegation, note, observed_at, first, revision
+    )
+
+
+def fold(rows: Iterable[Standing]) -> Standing | None:
+    """The state that a whole time line, ordered by observation and revision, leads to."""
+    standing: Standing | None = None
+    for row in rows:
+        standing = follow(standing, row)
+    return standing
+
+
+def entry_row(
+    meeting_id: int,
+    revision: int,
+    point_id: int | None,
+    state: str,
+    observed_at: datetime,
+    recorded_at: datetime,
+    **said: Any,
+) -> dict[str, Any]:
+    silent = {"headcount": None, "head_of_delegation": "", "note": "", "recorded_by": None}
+    return {
+        "meeting_id": meeting_id,
+        "revision": revision,
+        "point_id": point_id,
+        "state": state,
+        "observed_at": observed_at,
+        "recorded_at": recorded_at,
+        "source": "meeting",
+        **silent,
+        **said,
+    }
+
+
+def locked_heads(connection: Connection, meetings: set[int]) -> dict[int, int]:
+    """The counters of these meetings, locked in ascending id so that batches cannot deadlock."""
+    query = (
+        select(AttendanceHead.meeting_id, AttendanceHead.revision)
+        .where(AttendanceHead.meeting_id.in_(meetings))
+        .order_by(AttendanceHead.meeting_id)
+        .with_for_update()
+    )
+    heads = dict(connection.execute(query).tuples().all())
+    if len(heads) < len(meetings):
+        connection.execute(_MAKE_HEADS, {"meetings": sorted(meetings)})
+        heads = dict(connection.execute(query).tuples().all())
+    return heads
+
+
+# Both databases take these words; two first check-ins at once must not refuse one another.
+_MAKE_HEADS = text(
+    "INSERT INTO attendance_head (meeting_id, revision) "
+    "SELECT id, 0 FROM meeting WHERE id IN :meetings ORDER BY id ON CONFLICT DO NOTHING"
+).bindparams(bindparam("meetings", expanding=True))
+
+
+def raise_head() -> Any:
+    return (
+        update(AttendanceHead)
+        .where(AttendanceHead.meeting_id == bindparam("of_meeting"))
+        .values(revision=bindparam("to"))
+    )
