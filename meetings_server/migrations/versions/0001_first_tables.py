@@ -283,6 +283,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_outage_point_id"), ["point_id"], unique=False)
 
     op.create_table(
+        "paper_pointer",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String(), nullable=False),
+        sa.Column("document_date", sa.Date(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["person.id"], name=op.f("fk_paper_pointer_created_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_paper_pointer_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_pointer")),
+    )
+    with op.batch_alter_table("paper_pointer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_paper_pointer_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
         "role_grant",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
@@ -355,6 +375,71 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("meeting_id", name=op.f("pk_attendance_head")),
     )
+    op.create_table(
+        "directive",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("wanted_number", sa.Integer(), nullable=True),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("issuing_unit_id", sa.Integer(), nullable=False),
+        sa.Column("signed_by_name", sa.String(), nullable=False),
+        sa.Column("signed_by_title", sa.String(), nullable=False),
+        sa.Column("document_date", sa.Date(), nullable=False),
+        sa.Column("urgency", sa.String(), nullable=False),
+        sa.Column("secrecy", sa.String(), nullable=False),
+        sa.Column("deadline", UTCDateTime(), nullable=True),
+        sa.Column("meeting_id", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("request_key", sa.String(length=100), nullable=True),
+        sa.Column("issued_at", UTCDateTime(), nullable=True),
+        sa.Column("issued_by", sa.Integer(), nullable=True),
+        sa.Column("recalled_at", UTCDateTime(), nullable=True),
+        sa.Column("recalled_by", sa.Integer(), nullable=True),
+        sa.Column("recall_reason", sa.String(), nullable=False),
+        sa.CheckConstraint("secrecy = 'open'", name=op.f("ck_directive_no_state_secret")),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["person.id"], name=op.f("fk_directive_created_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["issued_by"], ["person.id"], name=op.f("fk_directive_issued_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["issuing_unit_id"], ["unit.id"], name=op.f("fk_directive_issuing_unit_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_directive_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["recalled_by"], ["person.id"], name=op.f("fk_directive_recalled_by_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_directive")),
+        sa.UniqueConstraint(
+            "created_by", "request_key", name=op.f("uq_directive_created_by_request_key")
+        ),
+        sa.UniqueConstraint(
+            "issuing_unit_id",
+            "kind",
+            "year",
+            "number",
+            name=op.f("uq_directive_issuing_unit_id_kind_year_number"),
+        ),
+    )
+    with op.batch_alter_table("directive", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_directive_document_date_id"), ["document_date", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_directive_issuing_unit_id"), ["issuing_unit_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_directive_meeting_id"), ["meeting_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_directive_state"), ["state"], unique=False)
+
     op.create_table(
         "meeting_change",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -510,6 +595,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("meeting_id", "point_id", name=op.f("pk_point_state")),
     )
     op.create_table(
+        "circulation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("directive_id", sa.Integer(), nullable=False),
+        sa.Column("from_unit_id", sa.Integer(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=False),
+        sa.Column("sent_by", sa.Integer(), nullable=False),
+        sa.Column("deadline", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["directive_id"], ["directive.id"], name=op.f("fk_circulation_directive_id_directive")
+        ),
+        sa.ForeignKeyConstraint(
+            ["from_unit_id"], ["unit.id"], name=op.f("fk_circulation_from_unit_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["sent_by"], ["person.id"], name=op.f("fk_circulation_sent_by_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_circulation")),
+    )
+    with op.batch_alter_table("circulation", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_circulation_directive_id"), ["directive_id"], unique=False
+        )
+
+    op.create_table(
+        "directive_file",
+        sa.Column("directive_id", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("added_at", UTCDateTime(), nullable=False),
+        sa.Column("added_by", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["added_by"], ["person.id"], name=op.f("fk_directive_file_added_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["directive_id"],
+            ["directive.id"],
+            name=op.f("fk_directive_file_directive_id_directive"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["sha256"], ["stored_file.sha256"], name=op.f("fk_directive_file_sha256_stored_file")
+        ),
+        sa.PrimaryKeyConstraint("directive_id", "n", name=op.f("pk_directive_file")),
+    )
+    with op.batch_alter_table("directive_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_directive_file_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
         "outbox_delivery",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -555,8 +691,54 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_outbox_delivery_unit_id"), ["unit_id"], unique=False)
 
+    op.create_table(
+        "receipt",
+        sa.Column("directive_id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("circulation_id", sa.Integer(), nullable=False),
+        sa.Column("forwarded_from_id", sa.Integer(), nullable=True),
+        sa.Column("sent_at", UTCDateTime(), nullable=False),
+        sa.Column("received_at", UTCDateTime(), nullable=True),
+        sa.Column("read_at", UTCDateTime(), nullable=True),
+        sa.Column("read_by", sa.Integer(), nullable=True),
+        sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_by", sa.Integer(), nullable=True),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["acknowledged_by"], ["person.id"], name=op.f("fk_receipt_acknowledged_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["circulation_id"],
+            ["circulation.id"],
+            name=op.f("fk_receipt_circulation_id_circulation"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["directive_id"], ["directive.id"], name=op.f("fk_receipt_directive_id_directive")
+        ),
+        sa.ForeignKeyConstraint(
+            ["forwarded_from_id"], ["unit.id"], name=op.f("fk_receipt_forwarded_from_id_unit")
+        ),
+        sa.ForeignKeyConstraint(["read_by"], ["person.id"], name=op.f("fk_receipt_read_by_person")),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_receipt_unit_id_unit")),
+        sa.PrimaryKeyConstraint("directive_id", "unit_id", name=op.f("pk_receipt")),
+    )
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_receipt_circulation_id"), ["circulation_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_receipt_unit_id_acknowledged_at"),
+            ["unit_id", "acknowledged_at"],
+            unique=False,
+        )
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_receipt_unit_id_acknowledged_at"))
+        batch_op.drop_index(batch_op.f("ix_receipt_circulation_id"))
+
+    op.drop_table("receipt")
     with op.batch_alter_table("outbox_delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_unit_id"))
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_state_due_at"))
@@ -564,6 +746,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_address"))
 
     op.drop_table("outbox_delivery")
+    with op.batch_alter_table("directive_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_directive_file_sha256"))
+
+    op.drop_table("directive_file")
+    with op.batch_alter_table("circulation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_circulation_directive_id"))
+
+    op.drop_table("circulation")
     op.drop_table("point_state")
     with op.batch_alter_table("participation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_participation_unit_id_meeting_id"))
@@ -587,6 +777,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_meeting_change_meeting_id"))
 
     op.drop_table("meeting_change")
+    with op.batch_alter_table("directive", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_directive_state"))
+        batch_op.drop_index(batch_op.f("ix_directive_meeting_id"))
+        batch_op.drop_index(batch_op.f("ix_directive_issuing_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_directive_document_date_id"))
+
+    op.drop_table("directive")
     op.drop_table("attendance_head")
     with op.batch_alter_table("attendance_entry", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attendance_entry_meeting_id_point_id_observed_at"))
@@ -598,6 +795,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_role_grant_person_id_role"))
 
     op.drop_table("role_grant")
+    with op.batch_alter_table("paper_pointer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_paper_pointer_unit_id"))
+
+    op.drop_table("paper_pointer")
     with op.batch_alter_table("outage", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_outage_point_id"))
 

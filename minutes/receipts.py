@@ -1,0 +1,154 @@
+"""Receipts: which unit has been sent a directive and how far it has come there; who may see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, and_, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from minutes.directives import Directive, DirectiveState, UnknownDirective
+from rooms.hierarchy import Unit
+from rooms.kernel import Base, NotFound
+from rooms.policies import Actor, Permission, governed, require
+
+
+class Step(StrEnum):
+    """How far a directive has come at a unit; each step contains those before it."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    READ = "read"
+    ACKNOWLEDGED = "acknowledged"
+
+
+class Circulation(Base):
+    """One sending: by the issuing unit, or by a recipient that passes it on."""
+
+    __tablename__ = "circulation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    directive_id: Mapped[int] = mapped_column(ForeignKey("directive.id"), index=True)
+    from_unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """As they were said, see `rooms.audience`."""
+    sent_at: Mapped[datetime]
+    sent_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    deadline: Mapped[datetime | None]
+    """By when these recipients have to confirm."""
+
+
+class Receipt(Base):
+    """What became of a directive at one recipient unit. Instants are set once and stay."""
+
+    __tablename__ = "receipt"
+
+    directive_id: Mapped[int] = mapped_column(ForeignKey("directive.id"), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    circulation_id: Mapped[int] = mapped_column(ForeignKey("circulation.id"), index=True)
+    forwarded_from_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    """The recipient that passed it on; None where it came from the issuing unit."""
+    sent_at: Mapped[datetime]
+    received_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    read_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    note: Mapped[str] = mapped_column(default="")
+
+    circulation: Mapped[Circulation] = relationship(lazy="raise")
+    unit: Mapped[Unit] = relationship(lazy="raise", foreign_keys=[unit_id])
+
+    __table_args__ = (Index(None, "unit_id", "acknowledged_at"),)
+
+    @property
+    def step(self) -> Step:
+        if self.acknowledged_at:
+            return Step.ACKNOWLEDGED
+        if self.read_at:
+            return Step.READ
+        return Step.RECEIVED if self.received_at else Step.SENT
+
+
+@dataclass
+class UnknownReceipt(NotFound):
+    """The directive was not sent to this unit."""
+
+    code: ClassVar[str] = "unknown_receipt"
+    directive: int
+    unit: str
+
+
+def visible_directives(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The directives an actor may see: their unit issues it, or it was sent to their unit.
+
+    Drafts are seen by those who write them, nobody else.
+    """
+    return or_(
+        governed(actor, Permission.DIRECTIVE_WRITE, Directive.issuing_unit_id, on),
+        and_(
+            Directive.state != DirectiveState.DRAFT.value,
+            or_(
+                governed(actor, Permission.DIRECTIVE_READ, Directive.issuing_unit_id, on),
+                Directive.id.in_(
+                    select(Receipt.directive_id).where(
+                        governed(actor, Permission.DIRECTIVE_READ, Receipt.unit_id, on)
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def visible_directive(
+    session: Session, actor: Actor, directive_id: int, on: date, options: Sequence[Any] = ()
+) -> Directive:
+    """Raises `UnknownDirective`, also where the actor may not see it."""
+    directive = session.scalar(
+        select(Directive)
+        .where(Directive.id == directive_id, visible_directives(actor, on))
+        .options(*options)
+    )
+    if directive is None:
+        raise UnknownDirective(directive_id)
+    return directive
+
+
+def directive_to_take(
+    session: Session, actor: Actor, directive_id: int, on: date, *, sharing: bool
+) -> Directive:
+    """A directive the actor may see, kept from being recalled until this transaction ends.
+
+    `sharing`: others may take it at the same time (confirmations); without it nobody else adds
+    receipts meanwhile. Raises `UnknownDirective`.
+    """
+    visible_directive(session, actor, directive_id, on)
+    return session.scalars(
+        select(Directive)
+        .where(Directive.id == directive_id)
+        .with_for_update(read=sharing, key_share=not sharing)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def directive_to_change(session: Session, actor: Actor, directive_id: int, on: date) -> Directive:
+    """A directive of a unit that the actor writes for, locked for this transaction.
+
+    Raises `UnknownDirective`, also where the actor may not see it, and `NotPermitted`.
+    """
+    directive = directive_to_take(session, actor, directive_id, on, sharing=False)
+    require(session, actor, Permission.DIRECTIVE_WRITE, directive.issuing_unit_id, on)
+    return directive
+
+
+def own_receipt(
+    session: Session, actor: Actor, directive: Directive, unit_id: int, on: date
+) -> Receipt:
+    """The receipt of a unit the actor takes documents for. Raises `NotPermitted`, `UnknownReceipt`."""
+    require(session, actor, Permission.RECEIPT_WRITE, unit_id, on)
+    receipt = session.get(Receipt, (directive.id, unit_id), populate_existing=True)
+    if receipt is None:
+        raise UnknownReceipt(directive.id, f"#{unit_id}")
+    return receipt
