@@ -17,13 +17,13 @@ from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
 from meetings_server.settings import Settings
-from meetings_server.web import entrance, health
+from meetings_server.web import entrance, health, papers
 from meetings_server.web.enhanced_forms import EnhancedForms
 from meetings_server.web.pages import CSRF_COOKIE, provide_form, static_folder
 from rooms.kernel import DomainError
 
 # Modules with pages and calls; each lists its handlers.
-PLACES = [health, entrance]
+PLACES = [health, entrance, papers]
 
 # What runs as long as the server does; entered in this order, left in the other.
 RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = []

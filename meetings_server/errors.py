@@ -80,7 +80,9 @@ SENTENCES: dict[str, str] = {
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
     "nobody_invited": mark("The audience comes to no bridge point. Add units."),
     "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
+    "paper_doubled": mark("The same file is among the papers already: “{title}”."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
+    "number_taken": mark("The number {number} of {year} has been given already. Take another."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),
@@ -88,6 +90,7 @@ SENTENCES: dict[str, str] = {
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
     "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
+    "unknown_paper": mark("There is no such paper, or it has been taken back."),
     "unknown_participation": mark("There is no such invitation."),
     "unknown_person": mark("There is no such person: {person}"),
     "unknown_point": mark("There is no bridge point {point}."),

@@ -153,6 +153,8 @@ def _notices() -> dict[str, tuple[str, str]]:
         "meeting_postponed": ("success", _("Postponed; everyone invited is being told.")),
         "meeting_started": ("success", _("The meeting is open.")),
         "meeting_ended": ("success", _("The meeting is closed; the minutes can be written.")),
+        "papers_attached": ("success", _("The papers can be read by everyone invited.")),
+        "paper_withdrawn": ("success", _("Taken back; nobody can open the paper any more.")),
         "replied": ("success", _("Your reply has been sent.")),
         "logged_out": ("info", _("You are logged out.")),
     }

@@ -1,0 +1,46 @@
+"""A stored file as an answer: checked against its hash, under its own name, never run."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import quote
+
+from litestar.response import Stream
+
+from minutes.file_kinds import JPEG, PDF, PNG
+from minutes.storage import CHUNK
+
+# What a browser shows by itself without running anything of it; the rest is saved.
+SHOWN_INLINE = frozenset({PDF, PNG, JPEG})
+
+
+def file_answer(
+    file: BinaryIO, filename: str, media_type: str, size: int, *, save: bool = False
+) -> Stream:
+    """The whole file, which the store has opened; `size` in bytes. `save`: never shown inline."""
+    return Stream(
+        _chunks(file),
+        media_type=media_type,
+        headers={
+            "content-disposition": disposition(
+                filename, inline=media_type in SHOWN_INLINE and not save
+            ),
+            "content-length": str(size),
+            # An uploaded file is somebody else's: it gets no rights of this site, whatever it holds.
+            "content-security-policy": "sandbox; default-src 'none'",
+            "x-content-type-options": "nosniff",
+            "cache-control": "private, no-store",
+        },
+    )
+
+
+def disposition(filename: str, *, inline: bool) -> str:
+    """RFC 6266: the name in UTF-8, and a plain one for programs that read no other."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK):
+            yield chunk
