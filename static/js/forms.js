@@ -161,6 +161,8 @@ function explanation(status, request, page, form) {
   }
   const detail = page?.querySelector("#error-detail")?.textContent.trim();
   if (detail) return [detail, page.querySelector("#error-advice")?.textContent.trim()].filter(Boolean).join(" ");
+  const told = [...(page?.querySelectorAll("[data-error-summary] li") ?? [])].map((each) => each.textContent.trim());
+  if (told.length) return told.join(" ");
   if ((request.getResponseHeader("content-type") ?? "").includes("json")) {
     try {
       const problem = JSON.parse(request.responseText);

@@ -56,7 +56,7 @@ if (dialog) {
     running = new AbortController();
     try {
       const answer = await fetch(`/search/suggest?q=${encodeURIComponent(query)}`, {
-        headers: { accept: "text/html" },
+        headers: { accept: "text/html", "x-enhanced": "part" },
         signal: running.signal,
       });
       if (!answer.ok) throw new Error(String(answer.status));
