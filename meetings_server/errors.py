@@ -9,12 +9,14 @@ import logging
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.status_codes import (
+    HTTP_303_SEE_OTHER,
     HTTP_400_BAD_REQUEST,
     HTTP_401_UNAUTHORIZED,
     HTTP_403_FORBIDDEN,
@@ -22,10 +24,12 @@ from litestar.status_codes import (
     HTTP_409_CONFLICT,
     HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     HTTP_422_UNPROCESSABLE_ENTITY,
+    HTTP_429_TOO_MANY_REQUESTS,
     HTTP_500_INTERNAL_SERVER_ERROR,
 )
 
 from meetings_server.i18n import _, daytime, mark, short_day
+from meetings_server.identity.throttle import TooManyAttempts
 from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
+    (TooManyAttempts, HTTP_429_TOO_MANY_REQUESTS),
     (Invalid, HTTP_422_UNPROCESSABLE_ENTITY),
     (NotFound, HTTP_404_NOT_FOUND),
     (Denied, HTTP_403_FORBIDDEN),
@@ -70,6 +75,9 @@ SENTENCES: dict[str, str] = {
     "file_unpacks_too_large": mark(
         "The file unpacks to far more than it seems and was refused. Save it again with smaller pictures."
     ),
+    "last_administrator": mark(
+        "{person} is the last administrator of {unit}. Name another one first."
+    ),
     "late_reason_missing": mark(
         "The invitation is later than {working_days} working days before the meeting "
         "(last day {latest_day}). State the reason."
@@ -81,16 +89,24 @@ SENTENCES: dict[str, str] = {
     "nobody_invited": mark("The audience comes to no bridge point. Add units."),
     "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
     "paper_doubled": mark("The same file is among the papers already: “{title}”."),
+    "outage_over": mark("The point has been in service again since {ended_at}."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
     "number_taken": mark("The number {number} of {year} has been given already. Take another."),
+    "role_held": mark("This person holds this role at {unit} already in this time."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
+    ),
+    "too_many_attempts": mark(
+        "Too many failed logins. Wait {minutes} minutes, then try again; "
+        "an administrator can give you a new password."
     ),
     "units_exist": mark("Units with these codes exist already on {on}: {units}"),
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
+    "unknown_grant": mark("There is no such role; it may have been ended already."),
     "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
     "unknown_paper": mark("There is no such paper, or it has been taken back."),
+    "unknown_outage": mark("There is no such outage; it may have been taken back already."),
     "unknown_participation": mark("There is no such invitation."),
     "unknown_person": mark("There is no such person: {person}"),
     "unknown_point": mark("There is no bridge point {point}."),
@@ -106,17 +122,21 @@ FIELD_PROBLEMS: dict[str, str] = {
     "in_the_future": mark("Lies in the future; set the clock of the device."),
     "in_the_past": mark("Lies in the past."),
     "missing": mark("Is missing."),
+    "not_a_telephone": mark("Is no telephone number; write digits, spaces and + only."),
+    "not_an_address": mark("Is no mail address; write name@office.vn"),
     "not_a_date": mark("Is no date; write day/month/year."),
     "not_a_link": mark("Is no link; it begins with https://"),
     "not_a_number": mark("Is no number."),
     "not_a_time": mark("Is no time; write hours:minutes."),
     "not_after_start": mark("Must be after the start."),
     "out_of_range": mark("Must lie within {limit}."),
+    "same_as_before": mark("Is the present one; choose another."),
     "too_far": mark("Lies more than {limit} days ahead."),
     "too_long": mark("Is too long; at most {limit}."),
     "too_many": mark("Too many; at most {limit}."),
     "too_short": mark("Is too short; at least {limit}."),
     "unknown": mark("Is not known: {limit}"),
+    "wrong_password": mark("Is not your present password."),
 }
 
 HTTP_SENTENCES: dict[int, str] = {
@@ -183,6 +203,30 @@ def wants_problem(request: Request[Any, Any, Any]) -> bool:
     return request.url.path.startswith("/api/") or ("json" in accept and "text/html" not in accept)
 
 
+def asks_for_a_page(request: Request[Any, Any, Any]) -> bool:
+    """Whether a person opens an address in a browser, rather than a script asking for a part of one."""
+    headers = request.headers
+    return (
+        request.method in {"GET", "HEAD"}
+        and not wants_problem(request)
+        and "text/html" in headers.get("accept", "")
+        and "x-enhanced" not in headers
+        and "hx-request" not in headers
+        # Browsers tell this where the connection is secure; scripts say cors or same-origin.
+        and headers.get("sec-fetch-mode", "navigate") == "navigate"
+    )
+
+
+def _to_the_login(request: Request[Any, Any, Any]) -> Response[Any]:
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    where = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='/')}"
+    return Response(
+        None,
+        status_code=HTTP_303_SEE_OTHER,
+        headers={"location": where, "cache-control": "no-store"},
+    )
+
+
 def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]:
     """A domain error as an answer."""
     return _answer(request, status_of(error), error.code, sentence(error), error.facts())
@@ -191,6 +235,8 @@ def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]
 def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What the framework itself refuses: unknown paths, unreadable bodies, missing rights."""
     status = error.status_code
+    if status == HTTP_401_UNAUTHORIZED and asks_for_a_page(request):
+        return _to_the_login(request)
     facts: dict[str, Any] = {}
     if isinstance(error, ValidationException):
         status = HTTP_422_UNPROCESSABLE_ENTITY

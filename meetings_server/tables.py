@@ -1,6 +1,6 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
-from meetings_server.identity import passwords, sessions
+from meetings_server.identity import passwords, sessions, throttle
 from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
 from minutes import directives, paper_pointers, papers, receipts, registers, storage
@@ -25,6 +25,7 @@ WITH_TABLES = (
     registers,
     sessions,
     storage,
+    throttle,
 )
 
 metadata = Base.metadata

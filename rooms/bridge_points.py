@@ -1,5 +1,6 @@
 """Bridge points (điểm cầu): rooms with equipment that join wide-area meetings."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, ForeignKey, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from rooms.hierarchy import Unit, unit_by_id
-from rooms.kernel import Base, FieldInvalid, NotFound, bounded_text, require_text
+from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, bounded_text, require_text
 from rooms.policies import Actor, Permission, require
 
 LARGEST_ROOM = 100_000
@@ -58,6 +59,20 @@ class Outage(Base):
 class UnknownPoint(NotFound):
     code: ClassVar[str] = "unknown_point"
     point: int
+
+
+@dataclass
+class UnknownOutage(NotFound):
+    code: ClassVar[str] = "unknown_outage"
+    outage: int
+
+
+@dataclass
+class OutageOver(Conflict):
+    """The outage has ended already."""
+
+    code: ClassVar[str] = "outage_over"
+    ended_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +171,40 @@ def report_outage(
     session.add(outage)
     session.flush()
     return outage
+
+
+def close_outage(
+    session: Session, actor: Actor, outage_id: int, now: datetime, on: date
+) -> Outage | None:
+    """Put a point into service again, from now on; what lay in the past stays on record.
+
+    An outage that has not begun is taken back whole; then there is none to return. Raises
+    `UnknownOutage`, `NotPermitted`, `OutageOver`.
+    """
+    outage = session.get(Outage, outage_id)
+    if outage is None:
+        raise UnknownOutage(outage_id)
+    point = point_by_id(session, outage.point_id)
+    require(session, actor, Permission.POINT_WRITE, point.unit_id, on)
+    if outage.ends_at is not None and outage.ends_at <= now:
+        raise OutageOver(outage.ends_at)
+    if outage.starts_at >= now:
+        session.delete(outage)
+        session.flush()
+        return None
+    outage.ends_at = now
+    session.flush()
+    return outage
+
+
+def outages_since(session: Session, point_ids: Collection[int], now: datetime) -> list[Outage]:
+    """The outages of these points that last or are still to come, the earliest first."""
+    return list(
+        session.scalars(
+            select(Outage)
+            .where(
+                Outage.point_id.in_(point_ids), or_(Outage.ends_at.is_(None), Outage.ends_at > now)
+            )
+            .order_by(Outage.starts_at, Outage.id)
+        )
+    )

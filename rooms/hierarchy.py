@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from rooms.folding import fold
@@ -266,14 +266,21 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
     """Bring in a whole list of units that are valid from a day on; all or nothing.
 
     Returns the number of units. Raises `UnitsNotSound` when the rows are no tree, `UnitsExist` when
-    a code is already borne by another unit on that day.
+    a code is borne by another unit on that day or will be later.
     """
     listed = list(rows)
     order = _parents_first(listed)
-    taken = set(session.scalars(select(Unit.code).where(valid_on(Unit, valid_from))))
+    # The new units have no end yet, so a code that is promised for a later day is taken too.
+    taken = set(
+        session.scalars(
+            select(Unit.code).where(or_(Unit.valid_until.is_(None), Unit.valid_until > valid_from))
+        )
+    )
     doubled = [row.code for row in listed if row.code in taken]
     if doubled:
         raise UnitsExist(doubled[:20], valid_from)
+    behind = session.scalar(select(func.max(Unit.position)))
+    first = 0 if behind is None else behind + 1
     session.bulk_insert_mappings(
         Unit.__mapper__,
         [
@@ -291,7 +298,7 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
                 "valid_from": valid_from,
                 "valid_until": None,
             }
-            for position, row in enumerate(order)
+            for position, row in enumerate(order, start=first)
         ],
     )
     ids = dict(

@@ -8,6 +8,7 @@ from typing import ClassVar
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from rooms.addresses import mail_address, telephone
 from rooms.folding import fold
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, bounded_text, require_text
@@ -97,8 +98,8 @@ def add_person(session: Session, new: NewPerson, unit_id: int, on: date) -> Pers
         name=name,
         folded=fold(f"{name} {username}"),
         title=bounded_text("title", new.title, 120),
-        email=new.email,
-        phone=new.phone,
+        email=mail_address("email", new.email),
+        phone=telephone("phone", new.phone),
         unit_id=unit.id,
         active=True,
         locale="vi",

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     """`resource:action`."""
 
     UNIT_WRITE = "unit:write"
+    PERSON_READ = "person:read"
+    """Telephone, mail address and roles of people; names and offices are known to all."""
     PERSON_WRITE = "person:write"
     POINT_WRITE = "bridge_point:write"
     MEETING_READ = "meeting:read"
@@ -37,7 +39,7 @@ class Permission(StrEnum):
     MAIL_READ = "mail:read"
 
 
-_READ = frozenset({Permission.MEETING_READ, Permission.ATTENDANCE_READ})
+_READ = frozenset({Permission.MEETING_READ, Permission.ATTENDANCE_READ, Permission.PERSON_READ})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
@@ -92,7 +94,7 @@ def governed_units(actor: Actor, permission: Permission, on: date) -> Select[int
         .where(
             RoleGrant.person_id == actor.person_id,
             RoleGrant.role.in_(roles_with(permission)),
-            _holds(on),
+            holding(on),
             valid_on(UnitAncestry, on),
         )
     )
@@ -105,7 +107,8 @@ def governed(
     return unit.in_(governed_units(actor, permission, on))
 
 
-def _holds(on: date) -> ColumnElement[bool]:
+def holding(on: date) -> ColumnElement[bool]:
+    """The grants that hold on a day."""
     return and_(
         RoleGrant.valid_from <= on,
         or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > on),
@@ -160,7 +163,7 @@ def explain(
         .where(
             RoleGrant.person_id == actor.person_id,
             RoleGrant.role.in_(roles_with(permission)),
-            _holds(on),
+            holding(on),
             UnitAncestry.unit_id == unit_id,
             valid_on(UnitAncestry, on),
         )
@@ -169,12 +172,28 @@ def explain(
     return [Reason(*row) for row in rows]
 
 
+def permissions_at(session: Session, actor: Actor, unit_id: int, on: date) -> frozenset[Permission]:
+    """Everything the actor may do at one unit, in one statement."""
+    roles = session.scalars(
+        select(RoleGrant.role)
+        .join(UnitAncestry, UnitAncestry.ancestor_id == RoleGrant.unit_id)
+        .where(
+            RoleGrant.person_id == actor.person_id,
+            holding(on),
+            UnitAncestry.unit_id == unit_id,
+            valid_on(UnitAncestry, on),
+        )
+        .distinct()
+    )
+    return permissions_of(Role(role) for role in roles)
+
+
 def roles_of(session: Session, actor: Actor, on: date) -> set[Role]:
     """The roles a person holds anywhere on a day: what their navigation offers."""
     return {
         Role(role)
         for role in session.scalars(
-            select(RoleGrant.role).where(RoleGrant.person_id == actor.person_id, _holds(on))
+            select(RoleGrant.role).where(RoleGrant.person_id == actor.person_id, holding(on))
         )
     }
 
@@ -193,7 +212,7 @@ def top_units(session: Session, actor: Actor, permission: Permission, on: date) 
         .where(
             RoleGrant.person_id == actor.person_id,
             RoleGrant.role.in_(roles_with(permission)),
-            _holds(on),
+            holding(on),
         )
         .order_by(Unit.position)
         .distinct()

@@ -4,6 +4,7 @@ Pages are opened by the session cookie, programs by a bearer token. A route that
 so with the option `public=True`.
 """
 
+import logging
 from typing import Any
 from urllib.parse import quote
 
@@ -15,11 +16,22 @@ from litestar.middleware.authentication import (
     AbstractAuthenticationMiddleware,
     AuthenticationResult,
 )
+from sqlalchemy.exc import OperationalError
 
 from meetings_server.database import Database
 from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
-from meetings_server.identity.sessions import COOKIE, SignedIn, by_cookie, by_token
+from meetings_server.identity.sessions import (
+    COOKIE,
+    ApiToken,
+    LoginSession,
+    SignedIn,
+    by_cookie,
+    by_token,
+    note_seen,
+)
 from rooms.kernel import utcnow
+
+log = logging.getLogger(__name__)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 LANGUAGE_COOKIE = "meetings_language"
@@ -42,12 +54,24 @@ def _shown(connection: Connection) -> tuple[str, str]:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "bearer" and token:
         return "token", token.strip()
+    if connection.url.path.startswith("/api/"):
+        # Calls of programs carry no CSRF token, so a cookie must not open them.
+        return "token", ""
     return "session", connection.cookies.get(COOKIE, "")
 
 
 def _look_up(database: Database, kind: str, secret: str) -> SignedIn | None:
+    now = utcnow()
     with database.reader() as session:
-        return (by_token if kind == "token" else by_cookie)(session, secret, utcnow())
+        user = (by_token if kind == "token" else by_cookie)(session, secret, now)
+    if user is not None and not user.seen_lately:
+        try:
+            with database.connection() as connection:
+                note_seen(connection, ApiToken if kind == "token" else LoginSession, secret, now)
+        except OperationalError:
+            # A database that is being restored or is full still answers those who read.
+            log.warning("when a login was last seen could not be written", exc_info=True)
+    return user
 
 
 def _language(connection: Connection, user: SignedIn | None) -> str:

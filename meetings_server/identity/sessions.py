@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy import Connection, ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.hierarchy import Unit
@@ -19,16 +19,27 @@ from rooms.policies import Actor, roles_of
 
 COOKIE = "meetings_session"
 
+LAST_SEEN_GRAIN = timedelta(minutes=10)
+"""How old `last_seen_at` may grow before a request writes it: most requests only read."""
+
+LONGEST_AGENT = 300
+
 
 class LoginSession(Base):
     """One browser that is logged in, until `expires_at`."""
 
     __tablename__ = "login_session"
 
-    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(unique=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    """To about ten minutes: see `LAST_SEEN_GRAIN`."""
+    user_agent: Mapped[str] = mapped_column(default="")
+    """What the browser calls itself, cut to 300 characters."""
+    address: Mapped[str] = mapped_column(default="")
 
 
 class ApiToken(Base):
@@ -42,6 +53,22 @@ class ApiToken(Base):
     name: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a login comes from, as far as the request tells."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+NOWHERE = Origin()
+
+
+Shown = type[LoginSession] | type[ApiToken]
+"""What a request can show: both are found by the hash of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +84,8 @@ class SignedIn:
     unit_code: str
     locale: str
     roles: frozenset[Role]
+    seen_lately: bool = True
+    """Whether `last_seen_at` is new enough to be left alone."""
 
     @property
     def actor(self) -> Actor:
@@ -67,7 +96,9 @@ def _digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def open_session(session: Session, person: Person, now: datetime, hours: int) -> str:
+def open_session(
+    session: Session, person: Person, now: datetime, hours: int, origin: Origin = NOWHERE
+) -> str:
     """Log a person in; returns the secret for the cookie. Expired sessions are swept here."""
     session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
     secret = secrets.token_urlsafe(32)
@@ -77,6 +108,9 @@ def open_session(session: Session, person: Person, now: datetime, hours: int) ->
             person_id=person.id,
             created_at=now,
             expires_at=now + timedelta(hours=hours),
+            last_seen_at=now,
+            user_agent=origin.user_agent[:LONGEST_AGENT],
+            address=origin.address,
         )
     )
     return secret
@@ -84,6 +118,57 @@ def open_session(session: Session, person: Person, now: datetime, hours: int) ->
 
 def close_session(session: Session, secret: str) -> None:
     session.execute(delete(LoginSession).where(LoginSession.secret_hash == _digest(secret)))
+
+
+def sessions_of(session: Session, person_id: int, now: datetime) -> list[LoginSession]:
+    """Where a person is logged in, the latest seen first."""
+    return list(
+        session.scalars(
+            select(LoginSession)
+            .where(LoginSession.person_id == person_id, LoginSession.expires_at > now)
+            .order_by(LoginSession.last_seen_at.desc(), LoginSession.id.desc())
+        )
+    )
+
+
+def is_of_secret(login: LoginSession, secret: str) -> bool:
+    """Whether this is the login that the cookie's secret opens."""
+    return login.secret_hash == _digest(secret)
+
+
+def end_session(session: Session, person_id: int, session_id: int) -> None:
+    """End one login of a person; one that is over already, or another's, stays as it is."""
+    session.execute(
+        delete(LoginSession).where(
+            LoginSession.id == session_id, LoginSession.person_id == person_id
+        )
+    )
+
+
+def end_all_sessions(session: Session, person_id: int, keep: str = "") -> int:
+    """End a person's logins but the one of the secret `keep`; returns how many there were."""
+    ended = session.scalars(
+        delete(LoginSession)
+        .where(LoginSession.person_id == person_id, LoginSession.secret_hash != _digest(keep))
+        .returning(LoginSession.id)
+    ).all()
+    return len(ended)
+
+
+def tokens_of(session: Session, person_id: int) -> list[ApiToken]:
+    """A person's API tokens, the newest first; those that have ended stay until they are revoked."""
+    return list(
+        session.scalars(
+            select(ApiToken).where(ApiToken.person_id == person_id).order_by(ApiToken.id.desc())
+        )
+    )
+
+
+def revoke_token(session: Session, person_id: int, token_id: int) -> None:
+    """Make a person's token worthless; another's stays as it is."""
+    session.execute(
+        delete(ApiToken).where(ApiToken.id == token_id, ApiToken.person_id == person_id)
+    )
 
 
 def create_token(
@@ -107,27 +192,22 @@ def create_token(
 
 def by_cookie(session: Session, secret: str, now: datetime) -> SignedIn | None:
     """Whom a session cookie stands for; None where it is unknown or has expired."""
-    return _signed_in(
-        session,
-        select(LoginSession.person_id)
-        .where(LoginSession.secret_hash == _digest(secret), LoginSession.expires_at > now)
-        .scalar_subquery(),
-        now,
-    )
+    return _signed_in(session, LoginSession, secret, now)
 
 
 def by_token(session: Session, secret: str, now: datetime) -> SignedIn | None:
     """Whom an API token stands for; None where it is unknown or has expired."""
-    return _signed_in(
-        session,
-        select(ApiToken.person_id)
-        .where(ApiToken.secret_hash == _digest(secret), ApiToken.expires_at > now)
-        .scalar_subquery(),
-        now,
+    return _signed_in(session, ApiToken, secret, now)
+
+
+def note_seen(connection: Connection, kind: Shown, secret: str, now: datetime) -> None:
+    """Remember that a login or a token was used."""
+    connection.execute(
+        update(kind).where(kind.secret_hash == _digest(secret)).values(last_seen_at=now)
     )
 
 
-def _signed_in(session: Session, person_id: object, now: datetime) -> SignedIn | None:
+def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> SignedIn | None:
     row = session.execute(
         select(
             Person.id,
@@ -138,11 +218,17 @@ def _signed_in(session: Session, person_id: object, now: datetime) -> SignedIn |
             Unit.name,
             Unit.code,
             Person.locale,
+            kind.last_seen_at,
         )
+        .join(kind, kind.person_id == Person.id)
         .join(Unit, Unit.id == Person.unit_id)
-        .where(Person.id == person_id, Person.active)
+        .where(kind.secret_hash == _digest(secret), kind.expires_at > now, Person.active)
     ).first()
     if row is None:
         return None
-    actor = Actor(row[0], row[2], row[4])
-    return SignedIn(*row, roles=frozenset(roles_of(session, actor, civil_day(now))))
+    seen, now_roles = row[8], roles_of(session, Actor(row[0], row[2], row[4]), civil_day(now))
+    return SignedIn(
+        *row[:8],
+        roles=frozenset(now_roles),
+        seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
+    )

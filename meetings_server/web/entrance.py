@@ -5,14 +5,19 @@ from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict
-from litestar.status_codes import HTTP_200_OK, HTTP_401_UNAUTHORIZED
+from litestar.status_codes import (
+    HTTP_200_OK,
+    HTTP_401_UNAUTHORIZED,
+    HTTP_422_UNPROCESSABLE_ENTITY,
+)
 
 from meetings_server.database import Database
 from meetings_server.errors import problem, sentence, wants_problem
 from meetings_server.i18n import LANGUAGES, current_language
 from meetings_server.identity.middleware import LANGUAGE_COOKIE
 from meetings_server.identity.passwords import LoginRefused, check_password
-from meetings_server.identity.sessions import COOKIE, close_session, open_session
+from meetings_server.identity.sessions import COOKIE, Origin, close_session, open_session
+from meetings_server.identity.throttle import begin_attempt, forget_failures
 from meetings_server.settings import Settings
 from meetings_server.web.pages import csrf_token, render, see_other, text_of
 from rooms.kernel import utcnow
@@ -33,17 +38,27 @@ def local_path(target: str) -> str:
     return target
 
 
-@get("/login", opt={"public": True}, include_in_schema=False, sync_to_thread=True)
-def login_page(request: AnyRequest) -> Response[str]:
-    target = local_path(request.query_params.get("next", "/"))
+def _login_form(request: AnyRequest, target: str, **context: Any) -> Response[str]:
     return render(
         request,
         "login.html",
         next=target,
-        values={},
-        errors={},
         accounts=request.app.state.get("demo_accounts", []),
+        **context,
     )
+
+
+def origin_of(request: AnyRequest) -> Origin:
+    """Address and browser of a request; the address is that which the server in front tells."""
+    return Origin(
+        request.client.host if request.client else "", request.headers.get("user-agent", "")
+    )
+
+
+@get("/login", opt={"public": True}, include_in_schema=False, sync_to_thread=True)
+def login_page(request: AnyRequest) -> Response[str]:
+    target = local_path(request.query_params.get("next", "/"))
+    return _login_form(request, target, values={}, errors={})
 
 
 @post(
@@ -56,25 +71,32 @@ def login_page(request: AnyRequest) -> Response[str]:
 def log_in(
     request: AnyRequest, form: FormMultiDict, db: Database, settings: Settings
 ) -> Response[Any]:
-    """Log in; programs of the page ask for JSON and get the next CSRF token."""
+    """Log in; programs of the page ask for JSON and get the next CSRF token.
+
+    The login that the browser had before ends, so that no cookie outlives a change of persons. Who
+    failed too often gets 429 with the time to wait.
+    """
     username = text_of(form, "username")
     target = local_path(text_of(form, "next") or "/")
+    origin, now = origin_of(request), utcnow()
+    with db.transaction() as session:
+        begin_attempt(session, username, origin.address, now)
     try:
-        with db.transaction() as session:
-            person = check_password(session, username, text_of(form, "password"))
-            secret = open_session(session, person, utcnow(), settings.session_hours)
+        person = check_password(db, username, text_of(form, "password"))
     except LoginRefused as refusal:
         if wants_problem(request):
             return problem(request, HTTP_401_UNAUTHORIZED, refusal.code, sentence(refusal))
-        return render(
+        return _login_form(
             request,
-            "login.html",
-            status=422,
-            next=target,
+            target,
+            status=HTTP_422_UNPROCESSABLE_ENTITY,
             values={"username": username},
             errors={"": [sentence(refusal)]},
-            accounts=request.app.state.get("demo_accounts", []),
         )
+    with db.transaction() as session:
+        forget_failures(session, username, origin.address)
+        close_session(session, request.cookies.get(COOKIE, ""))
+        secret = open_session(session, person, now, settings.session_hours, origin)
     answer: Response[Any]
     if wants_problem(request):
         answer = Response({"csrf_token": csrf_token(request), "next": target})

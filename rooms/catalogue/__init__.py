@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
 
+from rooms.addresses import mail_address, telephone
 from rooms.hierarchy import UnitRow, UnitsNotSound
-from rooms.kernel import Invalid, NotFound
+from rooms.kernel import FieldInvalid, Invalid, NotFound
 
 REQUIRED_COLUMNS = ("code", "parent_code", "level", "kind", "name")
 LONGEST = 200
@@ -63,16 +65,23 @@ def parse_units(content: bytes) -> list[UnitRow]:
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    columns = list(reader.fieldnames or ())
+    try:
+        columns = list(reader.fieldnames or ())
+    except csv.Error:
+        raise UnitsNotSound([(1, "", "not_readable", "")]) from None
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     if missing:
         raise ColumnsMissing(missing, columns)
     rows: list[UnitRow] = []
     problems: list[tuple[int, str, str, str]] = []
-    for cells in reader:
-        row = _parse_row(reader.line_num, cells, problems)
-        if row is not None:
-            rows.append(row)
+    try:
+        for cells in reader:
+            row = _parse_row(reader.line_num, cells, problems)
+            if row is not None:
+                rows.append(row)
+    except csv.Error:
+        # A quotation mark that never closes swallows the rest of the file into one cell.
+        problems.append((reader.line_num, "", "not_readable", ""))
     if not rows and not problems:
         problems.append((1, "code", "empty", ""))
     if problems:
@@ -99,6 +108,16 @@ def _parse_row(
         for column, value in text.items()
         if len(value) > LONGEST
     )
+    problems.extend(
+        (line, column, "control_characters", "")
+        for column, value in text.items()
+        if any(c < " " for c in value)
+    )
+    for column, check in (("email", mail_address), ("phone", telephone)):
+        try:
+            check(column, text.get(column))
+        except FieldInvalid as wrong:
+            problems.append((line, column, wrong.problem, text[column][:40]))
     lat = _degrees(line, "lat", text.get("lat", ""), 90, problems)
     lon = _degrees(line, "lon", text.get("lon", ""), 180, problems)
     if len(problems) > before:
@@ -131,3 +150,15 @@ def _degrees(
         problems.append((line, column, "out_of_range", value[:40]))
         return None
     return degrees
+
+
+COLUMNS = ("code", "parent_code", "level", "kind", "name", "lat", "lon", "email", "phone")
+
+
+def write_units(rows: Iterable[UnitRow]) -> bytes:
+    """A list of units as CSV, UTF-8 with a BOM so that office programs see it; `parse_units` reads it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(row, column) for column in COLUMNS] for row in rows)
+    return text.getvalue().encode("utf-8-sig")

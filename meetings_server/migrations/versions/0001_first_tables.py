@@ -13,6 +13,23 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "login_attempt",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
+    )
+    with op.batch_alter_table("login_attempt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_login_attempt_account_at"), ["account", "at"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_login_attempt_address_at"), ["address", "at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_login_attempt_at"), ["at"], unique=False)
+
+    op.create_table(
         "stored_file",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -159,6 +176,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.Column("last_seen_at", UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_api_token_person_id_person")
         ),
@@ -200,14 +218,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "login_session",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("secret_hash", sa.String(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.Column("last_seen_at", UTCDateTime(), nullable=False),
+        sa.Column("user_agent", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_login_session_person_id_person")
         ),
-        sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_login_session")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_session")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_login_session_secret_hash")),
     )
     with op.batch_alter_table("login_session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_login_session_person_id"), ["person_id"], unique=False)
@@ -845,3 +868,9 @@ def downgrade() -> None:
     op.drop_table("unit")
     op.drop_table("sweep_mark")
     op.drop_table("stored_file")
+    with op.batch_alter_table("login_attempt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_attempt_at"))
+        batch_op.drop_index(batch_op.f("ix_login_attempt_address_at"))
+        batch_op.drop_index(batch_op.f("ix_login_attempt_account_at"))
+
+    op.drop_table("login_attempt")
