@@ -57,13 +57,3 @@ function show() {
     form.elements[form.elements.username.value ? "password" : "username"].focus();
   });
 }
-
-// The demonstration lists its accounts beside the login: a press fills them in.
-document.addEventListener("click", (event) => {
-  const account = event.target.closest("[data-fill-login]");
-  const form = document.getElementById("login-form");
-  if (!account || !form) return;
-  form.elements.username.value = account.dataset.fillLogin;
-  form.elements.password.value = account.dataset.fillPassword ?? "";
-  form.querySelector("button.btn-primary").focus();
-});
