@@ -1,0 +1,218 @@
+"""Who was there and who was not, for the minutes; and who says nothing, for the reminders."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session, aliased
+
+from rooms.attendance import AttendanceEntry, PointState, Presence, start_of
+from rooms.bridge_points import BridgePoint
+from rooms.hierarchy import Unit, UnitAncestry, valid_on
+from rooms.meetings import Meeting, Participation, Reply, UnknownMeeting, invited
+
+
+@dataclass(frozen=True, slots=True)
+class PresentUnit:
+    """A unit that took part with a point."""
+
+    unit_id: int
+    unit_code: str
+    unit_name: str
+    level: str
+    point_id: int
+    point_name: str
+    is_main: bool
+    spans: list[tuple[datetime, datetime | None]]
+    """From when until when, in order; the last is open (None) while the point is still present."""
+    headcount: int | None
+    """The last number reported."""
+    head_of_delegation: str
+    """As checked in; else the delegate named in the reply; else empty."""
+    late: bool
+    is_substitute: bool
+
+    @property
+    def present_from(self) -> datetime:
+        return self.spans[0][0]
+
+    @property
+    def present_until(self) -> datetime | None:
+        return self.spans[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentUnit:
+    """A unit that was invited and never present with this point."""
+
+    unit_id: int
+    unit_code: str
+    unit_name: str
+    level: str
+    point_id: int
+    point_name: str
+    reply: str
+    """`pending`, `accepted` or `declined`."""
+    reason: str
+    """What it gave as the reason for declining."""
+    last_state: str
+    """`invited` where it said nothing; else for example `ready` or `lost`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """Both lists are in the order of the tree."""
+
+    present: list[PresentUnit] = field(default_factory=list)
+    absent: list[AbsentUnit] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SilentPoint:
+    """An invited point that has not said anything yet, and whom to ask."""
+
+    participation_id: int
+    point_id: int
+    point_name: str
+    technician_name: str
+    technician_phone: str
+    unit_id: int
+    unit_name: str
+    unit_email: str | None
+    parent_id: int | None
+    parent_name: str | None
+    parent_email: str | None
+
+
+def present_and_absent(session: Session, meeting_id: int) -> RollCall:
+    """The roll of a meeting, from the log; three statements. Raises `UnknownMeeting`.
+
+    A point is present from its report `present` until it reports `lost`, `left` or only `ready`, or
+    the meeting ends; asking for help does not end its presence.
+    """
+    meeting = session.get(Meeting, meeting_id)
+    if meeting is None:
+        raise UnknownMeeting(meeting_id)
+    lines = _time_lines(session, meeting_id)
+    start = start_of(meeting.starts_at, meeting.started_at)
+    roll = RollCall()
+    for participation, unit, point in session.execute(
+        select(Participation, Unit, BridgePoint)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .where(invited(meeting_id), Participation.invited_at.is_not(None))
+        .order_by(Participation.is_main.desc(), Unit.position, Unit.id, BridgePoint.id)
+    ):
+        line = lines.get(point.id, [])
+        spans = _spans(line, meeting.ended_at)
+        who = (unit.id, unit.code, unit.name, unit.level, point.id, point.name)
+        if not spans:
+            last = line[-1].state if line else Presence.INVITED.value
+            roll.absent.append(
+                AbsentUnit(*who, participation.reply, participation.reply_reason, last)
+            )
+            continue
+        told = line[-1]
+        roll.present.append(
+            PresentUnit(
+                *who,
+                participation.is_main,
+                spans,
+                told.headcount,
+                told.head_of_delegation or participation.delegate_name,
+                spans[0][0] > start,
+                participation.is_substitute,
+            )
+        )
+    return roll
+
+
+def _time_lines(session: Session, meeting_id: int) -> dict[int, list[Any]]:
+    entry = AttendanceEntry
+    lines: dict[int, list[Any]] = defaultdict(list)
+    for row in session.execute(
+        select(
+            entry.point_id,
+            entry.state,
+            entry.observed_at,
+            entry.headcount,
+            entry.head_of_delegation,
+        )
+        .where(entry.meeting_id == meeting_id, entry.point_id.is_not(None))
+        .order_by(entry.point_id, entry.observed_at, entry.revision)
+    ):
+        lines[row.point_id or 0].append(row)
+    return lines
+
+
+_ENDS_PRESENCE = {Presence.LOST.value, Presence.LEFT.value, Presence.READY.value}
+
+
+def _spans(line: list[Any], ended_at: datetime | None) -> list[tuple[datetime, datetime | None]]:
+    spans: list[tuple[datetime, datetime | None]] = []
+    since: datetime | None = None
+    for row in line:
+        if row.state == Presence.PRESENT and since is None:
+            since = row.observed_at
+        elif row.state in _ENDS_PRESENCE and since is not None:
+            spans.append((since, row.observed_at))
+            since = None
+    if since is not None:
+        # Whoever checks in while the meeting is being closed was there when it ended.
+        spans.append((since, max(since, ended_at) if ended_at else None))
+    return spans
+
+
+def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:
+    """The invited points that have said nothing, in the order of the tree; one statement.
+
+    Those whose unit declined are not asked. The parent is that of the day of the meeting.
+    Raises `UnknownMeeting`.
+    """
+    meeting = session.get(Meeting, meeting_id)
+    if meeting is None:
+        raise UnknownMeeting(meeting_id)
+    parent = aliased(Unit)
+    rows = session.execute(
+        select(
+            Participation.id,
+            BridgePoint.id,
+            BridgePoint.name,
+            BridgePoint.technician_name,
+            BridgePoint.technician_phone,
+            Unit.id,
+            Unit.name,
+            Unit.email,
+            parent.id,
+            parent.name,
+            parent.email,
+        )
+        .join(Unit, Unit.id == Participation.unit_id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .outerjoin(
+            UnitAncestry,
+            and_(
+                UnitAncestry.unit_id == Unit.id,
+                UnitAncestry.depth == 1,
+                valid_on(UnitAncestry, meeting.day),
+            ),
+        )
+        .outerjoin(parent, parent.id == UnitAncestry.ancestor_id)
+        .outerjoin(
+            PointState,
+            and_(
+                PointState.meeting_id == Participation.meeting_id,
+                PointState.point_id == Participation.point_id,
+            ),
+        )
+        .where(
+            invited(meeting_id),
+            Participation.invited_at.is_not(None),
+            Participation.reply != Reply.DECLINED.value,
+            PointState.point_id.is_(None),
+        )
+        .order_by(Unit.position, Unit.id, BridgePoint.id)
+    )
+    return [SilentPoint(*row) for row in rows]
