@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
+from litestar.plugins.prometheus import PrometheusConfig
 from litestar.static_files import create_static_files_router
 
 from meetings_server.database import Database
@@ -16,14 +17,11 @@ from meetings_server.effects import apply_effects
 from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
+from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
-from meetings_server.web import entrance, health, papers
 from meetings_server.web.enhanced_forms import EnhancedForms
 from meetings_server.web.pages import CSRF_COOKIE, provide_form, static_folder
 from rooms.kernel import DomainError
-
-# Modules with pages and calls; each lists its handlers.
-PLACES = [health, entrance, papers]
 
 # What runs as long as the server does; entered in this order, left in the other.
 RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = []
@@ -46,9 +44,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
 
     return Litestar(
         route_handlers=[
-            # In one router: Litestar 2.25 wraps a threaded handler twice, and answers 500, where two
-            # handlers of one path (a page and its form) are registered with the application itself.
-            Router("/", route_handlers=[h for place in PLACES for h in place.HANDLERS]),
+            root_router(),
             create_static_files_router(
                 "/static",
                 [static_folder()],
@@ -64,6 +60,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
         },
         guards=[require_sign_in],
         middleware=[
+            PrometheusConfig("meetings", group_path=True).middleware,
             SecurityHeaders(),
             EnhancedForms(),
             DefineMiddleware(
@@ -85,5 +82,5 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
         lifespan=[running],
         state=State({"settings": settings, "database": db}),
         request_max_body_size=settings.max_upload_mb * MEBIBYTE,
-        openapi_config=None,
+        openapi_config=document(),
     )

@@ -1,5 +1,6 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
+from meetings_server.api import idempotency
 from meetings_server.identity import passwords, sessions, throttle
 from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
@@ -14,6 +15,7 @@ WITH_TABLES = (
     directives,
     feeds,
     hierarchy,
+    idempotency,
     marks,
     meetings,
     outbox,

@@ -1,0 +1,55 @@
+"""Every place and every call of the server: the modules that list their `HANDLERS`."""
+
+from importlib.metadata import version
+from typing import Protocol
+
+from litestar import Router
+from litestar.openapi.config import OpenAPIConfig
+from litestar.plugins.prometheus import PrometheusController
+from litestar.types import ControllerRouterHandler
+
+from meetings_server.api import meetings as api_meetings
+from meetings_server.api import reference
+from meetings_server.api import units as api_units
+from meetings_server.api.calls import PROBLEMS
+from meetings_server.web import entrance, health, papers
+
+
+class Place(Protocol):
+    """A module with handlers."""
+
+    HANDLERS: list[ControllerRouterHandler]
+
+
+# Pages for people.
+PLACES = [health, entrance, papers, reference]
+
+# Calls for programs, below /api/v1.
+CALLS = [api_meetings, api_units]
+
+
+class Metrics(PrometheusController):
+    """Counts and times of requests, without names of people or meetings."""
+
+    opt = {"public": True}  # noqa: RUF012 -- Litestar reads it from the class
+    include_in_schema = True
+
+
+def root_router() -> Router:
+    """All routes in one router.
+
+    Litestar 2.25 wraps a threaded handler twice, and answers 500, where two handlers of one path (a
+    page and its form) are registered with the application itself.
+    """
+    called = [handler for place in CALLS for handler in place.HANDLERS]
+    for handler in called:
+        # A router has no place for answers that all its calls share.
+        handler.responses = PROBLEMS | dict(handler.responses or {})
+    calls = Router("/api/v1", route_handlers=called, security=[{"token": []}])
+    pages = [handler for place in PLACES for handler in place.HANDLERS]
+    return Router("/", route_handlers=[*pages, calls, Metrics])
+
+
+def document() -> OpenAPIConfig:
+    """What the OpenAPI document says of itself."""
+    return reference.openapi_config(version("meetings-server"))
