@@ -152,3 +152,15 @@ def own_receipt(
     if receipt is None:
         raise UnknownReceipt(directive.id, f"#{unit_id}")
     return receipt
+
+
+def visible_receipts(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The receipts an actor may see: all of what their unit issued, else their own and below."""
+    return or_(
+        governed(actor, Permission.DIRECTIVE_READ, Receipt.unit_id, on),
+        Receipt.directive_id.in_(
+            select(Directive.id).where(
+                governed(actor, Permission.DIRECTIVE_READ, Directive.issuing_unit_id, on)
+            )
+        ),
+    )

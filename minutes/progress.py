@@ -1,0 +1,151 @@
+"""The way of a directive: who has it, who read it, who confirmed, who is late; by level and parent."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from minutes.receipts import Circulation, Receipt, Step, visible_directive, visible_receipts
+from rooms.hierarchy import Tree, Unit, load_tree
+from rooms.kernel import civil_day
+from rooms.people import Person
+from rooms.policies import Actor
+
+
+@dataclass(slots=True)
+class Counts:
+    """Units: each step contains those beyond it. `late`: past the deadline without confirmation."""
+
+    sent: int = 0
+    received: int = 0
+    read: int = 0
+    acknowledged: int = 0
+    late: int = 0
+
+    def add(self, stop: "Stop") -> None:
+        self.sent += 1
+        self.received += stop.received_at is not None
+        self.read += stop.read_at is not None
+        self.acknowledged += stop.acknowledged_at is not None
+        self.late += stop.late
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One recipient unit. `forwarded_from`: the unit that passed it on, "" for the issuer itself."""
+
+    unit_id: int
+    code: str
+    name: str
+    level: str
+    phone: str | None
+    forwarded_from: str
+    sent_at: datetime
+    received_at: datetime | None
+    read_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    note: str
+    deadline: datetime | None
+    late: bool
+
+    @property
+    def step(self) -> Step:
+        if self.acknowledged_at:
+            return Step.ACKNOWLEDGED
+        if self.read_at:
+            return Step.READ
+        return Step.RECEIVED if self.received_at else Step.SENT
+
+
+@dataclass(slots=True)
+class Branch:
+    """A unit right below the root of the tree, and the recipients of its subtree without itself."""
+
+    code: str
+    name: str
+    level: str
+    own: Stop | None = None
+    counts: Counts = field(default_factory=Counts)
+    stops: list[Stop] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Progress:
+    """`branches` in the order of the tree; `late`: the soonest deadline first."""
+
+    total: Counts
+    by_level: dict[str, Counts]
+    branches: list[Branch]
+    late: list[Stop]
+
+    def branches_of(self, level: str) -> list[Branch]:
+        return [branch for branch in self.branches if branch.level == level]
+
+    @property
+    def branch_levels(self) -> list[str]:
+        return list(dict.fromkeys(branch.level for branch in self.branches))
+
+
+def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -> Progress:
+    """What the actor may see of a directive's way: all for its issuer, else their own subtree.
+
+    Three statements, whatever the number of units. Raises `UnknownDirective`.
+    """
+    on = civil_day(now)
+    visible_directive(session, actor, directive_id, on)
+    tree = load_tree(session, on)
+    forwarder, confirmer = aliased(Unit), aliased(Person)
+    rows = session.execute(
+        select(
+            Receipt.unit_id,
+            Unit.code,
+            Unit.name,
+            Unit.level,
+            Unit.phone,
+            forwarder.name,
+            Receipt.sent_at,
+            Receipt.received_at,
+            Receipt.read_at,
+            Receipt.acknowledged_at,
+            confirmer.name,
+            Receipt.note,
+            Circulation.deadline,
+        )
+        .join(Unit, Unit.id == Receipt.unit_id)
+        .join(Circulation, Circulation.id == Receipt.circulation_id)
+        .outerjoin(forwarder, forwarder.id == Receipt.forwarded_from_id)
+        .outerjoin(confirmer, confirmer.id == Receipt.acknowledged_by)
+        .where(Receipt.directive_id == directive_id, visible_receipts(actor, on))
+        .order_by(Unit.position, Unit.id)
+    ).tuples()
+    found = Progress(Counts(), {}, [], [])
+    branches: dict[int, Branch] = {}
+    for row in rows:
+        deadline = row[12]
+        late = deadline is not None and row[9] is None and deadline <= now
+        stop = Stop(*row[:5], row[5] or "", *row[6:10], row[10] or "", row[11], deadline, late)
+        found.total.add(stop)
+        found.by_level.setdefault(stop.level, Counts()).add(stop)
+        if late:
+            found.late.append(stop)
+        _place(tree, branches, stop)
+    found.branches = list(branches.values())
+    found.late.sort(key=lambda stop: stop.deadline or now)
+    return found
+
+
+def _place(tree: Tree, branches: dict[int, Branch], stop: Stop) -> None:
+    chain = tree.ancestry(stop.unit_id)
+    # The root itself may be a recipient; a unit that no longer exists stands alone.
+    head = chain[-2] if len(chain) > 1 else (chain[0] if chain else None)
+    if head is None:
+        branches[stop.unit_id] = Branch(stop.code, stop.name, stop.level, own=stop)
+        return
+    branch = branches.setdefault(head.id, Branch(head.code, head.name, head.level))
+    if head.id == stop.unit_id:
+        branch.own = stop
+    else:
+        branch.counts.add(stop)
+        branch.stops.append(stop)
