@@ -343,7 +343,7 @@ def late_receipts(
             Circulation.deadline <= now + ahead,
         )
         .order_by(Circulation.deadline, Receipt.directive_id, Receipt.unit_id)
-    ).tuples()
+    )
     return [LateReceipt(*row, row[-1] <= now) for row in rows]
 
 

@@ -120,7 +120,7 @@ def incoming(session: Session, desk_ids: list[int], search: Search, now: datetim
     query = _narrowed(query, search, states)
     total = _count(session, query)
     lines = []
-    for row in session.execute(_paged(query, search)).tuples():
+    for row in session.execute(_paged(query, search)):
         directive, issued_by, unit, unit_id, received_at, read_at, acknowledged_at, deadline = row
         lines.append(
             Filed(
@@ -181,9 +181,7 @@ def outgoing(
             sent=sent_to,
             acknowledged=confirmed,
         )
-        for directive, issued_by, sent_to, confirmed in session.execute(
-            _paged(query, search)
-        ).tuples()
+        for directive, issued_by, sent_to, confirmed in session.execute(_paged(query, search))
     ]
     return Register(lines, total)
 
@@ -192,9 +190,7 @@ def _late(now: datetime) -> ColumnElement[bool]:
     return and_(Receipt.acknowledged_at.is_(None), Circulation.deadline <= now)
 
 
-def _narrowed(
-    query: Rows, search: Search, states: dict[str, ColumnElement[bool]]
-) -> Rows:
+def _narrowed(query: Rows, search: Search, states: dict[str, ColumnElement[bool]]) -> Rows:
     if search.text.strip():
         query = query.where(Directive.folded.like(folded_pattern(search.text), escape="\\"))
     if search.kind:
@@ -286,7 +282,7 @@ def find_directives(
         )
         .order_by(Directive.document_date.desc(), Directive.id.desc())
         .limit(rows)
-    ).tuples()
+    )
     return [
         Found(one.id, one.number_symbol, one.title, issuer, one.document_date)
         for one, issuer in found

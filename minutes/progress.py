@@ -119,7 +119,7 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
         .outerjoin(confirmer, confirmer.id == Receipt.acknowledged_by)
         .where(Receipt.directive_id == directive_id, visible_receipts(actor, on))
         .order_by(Unit.position, Unit.id)
-    ).tuples()
+    )
     found = Progress(Counts(), {}, [], [])
     branches: dict[int, Branch] = {}
     for row in rows:
