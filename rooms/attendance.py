@@ -342,10 +342,10 @@ def locked_heads(connection: Connection, meetings: set[int]) -> dict[int, int]:
         .order_by(AttendanceHead.meeting_id)
         .with_for_update()
     )
-    heads = dict(connection.execute(query).tuples().all())
+    heads = dict(connection.execute(query).all())
     if len(heads) < len(meetings):
         connection.execute(_MAKE_HEADS, {"meetings": sorted(meetings)})
-        heads = dict(connection.execute(query).tuples().all())
+        heads = dict(connection.execute(query).all())
     return heads
 
 
