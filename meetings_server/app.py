@@ -10,21 +10,22 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.plugins.prometheus import PrometheusConfig
-from litestar.static_files import create_static_files_router
 
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
+from meetings_server.mail.transport import sending
 from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
 from meetings_server.web.enhanced_forms import EnhancedForms
-from meetings_server.web.pages import CSRF_COOKIE, provide_form, static_folder
+from meetings_server.web.pages import CSRF_COOKIE, provide_form
+from meetings_server.web.static_files import static_files
 from rooms.kernel import DomainError
 
 # What runs as long as the server does; entered in this order, left in the other.
-RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = []
+RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [sending]
 
 MEBIBYTE = 1024 * 1024
 
@@ -45,13 +46,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
     return Litestar(
         route_handlers=[
             root_router(),
-            create_static_files_router(
-                "/static",
-                [static_folder()],
-                opt={"public": True, "exclude_from_auth": True},
-                cache_control=None,
-                include_in_schema=False,
-            ),
+            static_files(),
         ],
         dependencies={
             "db": Provide(lambda: db, sync_to_thread=False),
@@ -72,7 +67,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
             cookie_name=CSRF_COOKIE,
             cookie_secure=settings.secure_cookies,
             cookie_httponly=True,
-            exclude=["^/api/"],
+            exclude=["^/api/", "^/static/"],
         ),
         exception_handlers={
             DomainError: refuse,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from meetings_server.identity.sessions import SignedIn
 
@@ -14,7 +14,7 @@ ApiRequest = Request[SignedIn, str, Any]
 
 LARGEST_ID = 2**31 - 1
 
-Id = Annotated[int, Parameter(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -68,7 +68,10 @@ def _shown(
 
 @post("/meetings", sync_to_thread=True, summary="Make a meeting; its points are held")
 def create_meeting(
-    request: ApiRequest, db: Database, data: MeetingIn, idempotency_key: IdempotencyKey = None
+    request: ApiRequest,
+    db: Database,
+    data: JSONBody[MeetingIn],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[MeetingOut]:
     """A draft that holds the time of all its points, or 409 `booking_conflict`."""
     now = utcnow()
@@ -107,16 +110,18 @@ def list_meetings(
     request: ApiRequest,
     db: Database,
     starting: Annotated[
-        datetime | None, Parameter(query="from", description="Meetings that end after this instant")
+        datetime | None,
+        QueryParameter(name="from", description="Meetings that end after this instant"),
     ] = None,
     until: Annotated[
         datetime | None,
-        Parameter(query="to", description="Meetings that begin before this instant"),
+        QueryParameter(name="to", description="Meetings that begin before this instant"),
     ] = None,
     unit: Annotated[
-        str | None, Parameter(max_length=20, description="Hosted by this unit or below, or invited")
+        str | None,
+        QueryParameter(max_length=20, description="Hosted by this unit or below, or invited"),
     ] = None,
-    meeting_state: Annotated[MeetingState | None, Parameter(query="state")] = None,
+    meeting_state: Annotated[MeetingState | None, QueryParameter(name="state")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[MeetingOut]:
@@ -158,7 +163,7 @@ def get_meeting(request: ApiRequest, db: Database, meeting_id: Id) -> MeetingOut
 
 @patch("/meetings/{meeting_id:int}", sync_to_thread=True, summary="Change or reschedule")
 def patch_meeting(
-    request: ApiRequest, db: Database, meeting_id: Id, data: MeetingPatch
+    request: ApiRequest, db: Database, meeting_id: Id, data: JSONBody[MeetingPatch]
 ) -> MeetingOut:
     """Moving a meeting whose invitation is out needs a `reason`."""
     now = utcnow()
@@ -207,7 +212,7 @@ def _act(
     summary="Send the invitation",
 )
 def schedule_meeting(
-    request: ApiRequest, db: Database, meeting_id: Id, data: ScheduleIn
+    request: ApiRequest, db: Database, meeting_id: Id, data: JSONBody[ScheduleIn]
 ) -> MeetingOut:
     actor = request.user.actor
     return _act(
@@ -224,7 +229,9 @@ def schedule_meeting(
     status_code=HTTP_200_OK,
     summary="Call it off",
 )
-def cancel_meeting(request: ApiRequest, db: Database, meeting_id: Id, data: ReasonIn) -> MeetingOut:
+def cancel_meeting(
+    request: ApiRequest, db: Database, meeting_id: Id, data: JSONBody[ReasonIn]
+) -> MeetingOut:
     actor = request.user.actor
     return _act(
         request,
@@ -241,7 +248,7 @@ def cancel_meeting(request: ApiRequest, db: Database, meeting_id: Id, data: Reas
     summary="Put it off without a new time",
 )
 def postpone_meeting(
-    request: ApiRequest, db: Database, meeting_id: Id, data: ReasonIn
+    request: ApiRequest, db: Database, meeting_id: Id, data: JSONBody[ReasonIn]
 ) -> MeetingOut:
     actor = request.user.actor
     return _act(
@@ -282,7 +289,7 @@ def end_meeting(request: ApiRequest, db: Database, meeting_id: Id) -> MeetingOut
     status_code=HTTP_200_OK,
     summary="Free times for an audience, best first",
 )
-def find_slots(request: ApiRequest, db: Database, data: SlotsIn) -> Page[SlotOut]:
+def find_slots(request: ApiRequest, db: Database, data: JSONBody[SlotsIn]) -> Page[SlotOut]:
     """Windows in office hours, the least taken first; `taken` counts points that are not free."""
     now = utcnow()
     if data.latest <= data.earliest:
@@ -352,7 +359,7 @@ def list_participations(
     summary="Answer an invitation for a unit",
 )
 def post_reply(
-    request: ApiRequest, db: Database, participation_id: Id, data: ReplyIn
+    request: ApiRequest, db: Database, participation_id: Id, data: JSONBody[ReplyIn]
 ) -> ParticipationOut:
     now = utcnow()
     answer = Answer(

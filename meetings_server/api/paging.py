@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from rooms.kernel import Invalid
 
@@ -15,9 +15,9 @@ Row = TypeVar("Row")
 
 MOST = 1000
 
-Limit = Annotated[int, Parameter(ge=1, le=MOST, description="Entries in one page")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="Entries in one page")]
 Cursor = Annotated[
-    str | None, Parameter(max_length=400, description="`next_cursor` of the page before")
+    str | None, QueryParameter(max_length=400, description="`next_cursor` of the page before")
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_201_CREATED
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
@@ -28,7 +28,7 @@ from rooms.hierarchy import Unit, UnitAncestry, ancestors_of, unit_by_code, vali
 from rooms.kernel import civil_day, utcnow
 from rooms.policies import Actor, Permission, governed
 
-On = Annotated[date | None, Parameter(description="The tree as of this day; today otherwise")]
+On = Annotated[date | None, QueryParameter(description="The tree as of this day; today otherwise")]
 
 
 class UnitOut(msgspec.Struct):
@@ -121,10 +121,10 @@ def _units(on: date) -> Select[Unit, str]:
 def list_units(
     db: Database,
     on: On = None,
-    level: Annotated[str | None, Parameter(max_length=40)] = None,
-    parent: Annotated[str | None, Parameter(max_length=20, description="Code")] = None,
+    level: Annotated[str | None, QueryParameter(max_length=40)] = None,
+    parent: Annotated[str | None, QueryParameter(max_length=20, description="Code")] = None,
     q: Annotated[
-        str | None, Parameter(max_length=200, description="Ignores diacritics and case")
+        str | None, QueryParameter(max_length=200, description="Ignores diacritics and case")
     ] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
@@ -209,7 +209,7 @@ def _one_point(session: Session, actor: Actor, point_id: int, on: date) -> Point
 def list_points(
     request: ApiRequest,
     db: Database,
-    unit: Annotated[str | None, Parameter(max_length=20, description="Code")] = None,
+    unit: Annotated[str | None, QueryParameter(max_length=20, description="Code")] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> Page[PointOut]:
@@ -234,7 +234,10 @@ def list_points(
 
 @post("/bridge-points", sync_to_thread=True, summary="Make a bridge point")
 def create_point(
-    request: ApiRequest, db: Database, data: PointIn, idempotency_key: IdempotencyKey = None
+    request: ApiRequest,
+    db: Database,
+    data: JSONBody[PointIn],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[PointOut]:
     now = utcnow()
     today = civil_day(now)
@@ -262,7 +265,9 @@ def get_point(request: ApiRequest, db: Database, point_id: Id) -> PointOut:
 
 
 @patch("/bridge-points/{point_id:int}", sync_to_thread=True, summary="Change a bridge point")
-def patch_point(request: ApiRequest, db: Database, point_id: Id, data: PointChange) -> PointOut:
+def patch_point(
+    request: ApiRequest, db: Database, point_id: Id, data: JSONBody[PointChange]
+) -> PointOut:
     today = civil_day(utcnow())
     actor = request.user.actor
     with db.transaction() as session:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -13,7 +12,6 @@ from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_422_UNPROCESSABLE_ENTITY
 from litestar.utils.scope.state import ScopeState
 
-import meetings_server
 from meetings_server import i18n
 from meetings_server.errors import sentence, status_of
 from meetings_server.i18n import _
@@ -24,13 +22,6 @@ from rooms.policies import Permission, permissions_of
 
 PageRequest = Request[SignedIn, str, Any]
 """A request of somebody who is logged in; the guard has seen to it."""
-
-
-def static_folder() -> Path:
-    """Static files: inside the installed package, or beside the packages in a checkout."""
-    package = Path(meetings_server.__file__).parent
-    installed = package / "static"
-    return installed if installed.is_dir() else package.parent / "static"
 
 
 @cache

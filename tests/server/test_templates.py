@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meetings_server.web.pages import static_folder
+from meetings_server.web.static_files import static_folder
 
 TEMPLATES = Path(__file__).parents[2] / "meetings_server" / "templates"
 # Letters are no pages: mail programs know inline styles only.
