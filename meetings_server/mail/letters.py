@@ -164,18 +164,18 @@ def _meeting_rows(
     chair = f"{facts['chair']}, {facts['chair_title']}" if facts["chair_title"] else facts["chair"]
     rows = [
         (_("Subject of the meeting"), [facts["title"]]),
-        (_("Chair"), [chair]),
-        (_("Time"), [_when(facts)]),
-        (_("Main bridge point"), [f"{facts['main_point']} ({facts['main_unit']})"]),
-        (_("Your bridge point"), [recipient.point] if recipient.point else []),
+        (_("Chaired by"), [chair]),
+        (_("Date and time"), [_when(facts)]),
+        (_("Main point of the meeting"), [f"{facts['main_point']} ({facts['main_unit']})"]),
+        (_("Bridge point of your unit"), [recipient.point] if recipient.point else []),
     ]
     if METHODS.get(kind) != "CANCEL":
         rows += [
-            (_("Agenda"), agenda),
-            (_("Requirements"), facts["requirements"].splitlines()),
+            (_("Items of the agenda"), agenda),
+            (_("What to prepare"), facts["requirements"].splitlines()),
             (_("Join by link"), [facts["join_url"]] if facts["join_url"] else []),
             (_("Join by address"), [facts["join_address"]] if facts["join_address"] else []),
-            (_("PIN"), [facts["join_pin"]] if facts["join_pin"] else []),
+            (_("PIN to enter"), [facts["join_pin"]] if facts["join_pin"] else []),
         ]
     if kind == "silent_children":
         rows = rows[:4]
@@ -184,10 +184,10 @@ def _meeting_rows(
 
 def _paper_rows(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     rows = [
-        (_("Document"), [facts["title"]]),
-        (_("Number and symbol"), [facts["symbol"]] if facts.get("symbol") else []),
-        (_("Sender"), [facts["host"]]),
-        (_("Deadline"), [short_day(datetime.fromisoformat(facts["deadline"]))]),
+        (_("Title of the document"), [facts["title"]]),
+        (_("Number of the document"), [facts["symbol"]] if facts.get("symbol") else []),
+        (_("Sent by the unit"), [facts["host"]]),
+        (_("To be acknowledged by"), [short_day(datetime.fromisoformat(facts["deadline"]))]),
     ]
     return [(label, lines) for label, lines in rows if lines]
 
@@ -198,7 +198,7 @@ def _link(
     if kind.startswith("directive_"):
         return _("Open the document"), f"{public_url}{facts['path']}"
     if kind == "silent_point":
-        return _("Check in"), f"{public_url}/check-in"
+        return _("Check in now"), f"{public_url}/check-in"
     if kind == "silent_children":
         return _("Open the board"), f"{public_url}/meetings/{facts['meeting_id']}/board"
     if METHODS.get(kind) == "CANCEL" or recipient.participation_id is None:
