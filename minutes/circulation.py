@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import Integer, func, insert, literal, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    and_,
+    func,
+    insert,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from minutes.directives import Directive, DirectiveState, require_state
@@ -26,7 +36,7 @@ from minutes.receipts import (
 from rooms.audience import Rule, RuleInvalid, units_of
 from rooms.hierarchy import Node, Tree, Unit, load_tree
 from rooms.kernel import Event, Invalid, UTCDateTime, bounded_text, civil_day, record, require_text
-from rooms.policies import Actor, Permission, top_units
+from rooms.policies import Actor, Permission, granted_units
 
 LONGEST_NOTE = 500
 LONGEST_REASON = 500
@@ -187,28 +197,46 @@ def _send(
     return Sent(round_.id, added, len(nodes) - len(added))
 
 
+def _desk(actor: Actor, now: datetime) -> ColumnElement[bool]:
+    """The receipts of issued directives at the actor's own desks.
+
+    A desk is a unit at which the actor's own grant stands, not one below it: the city's clerk does
+    not receive for the wards.
+    """
+    return and_(
+        Receipt.unit_id.in_(granted_units(actor, Permission.RECEIPT_WRITE, civil_day(now))),
+        Receipt.directive_id.in_(
+            select(Directive.id).where(Directive.state == DirectiveState.ISSUED.value)
+        ),
+    )
+
+
+def has_new(session: Session, actor: Actor, now: datetime) -> bool:
+    """Whether `receive` has something to do: most looks at a register change nothing."""
+    found = select(Receipt.unit_id).where(_desk(actor, now), Receipt.received_at.is_(None))
+    return session.scalar(found.limit(1)) is not None
+
+
 def receive(session: Session, actor: Actor, now: datetime) -> int:
     """The clerk looks at the incoming register: what is new at their own desk has arrived.
 
-    Returns how many. A desk is a unit at which the actor's own grant stands, not one below it: the
-    city's clerk does not receive for the wards.
+    Returns how many.
     """
-    desks = [
-        unit.id for unit in top_units(session, actor, Permission.RECEIPT_WRITE, civil_day(now))
-    ]
     arrived = session.execute(
         update(Receipt)
-        .where(
-            Receipt.unit_id.in_(desks),
-            Receipt.received_at.is_(None),
-            Receipt.directive_id.in_(
-                select(Directive.id).where(Directive.state == DirectiveState.ISSUED.value)
-            ),
-        )
+        .where(_desk(actor, now), Receipt.received_at.is_(None))
         .values(received_at=now)
         .execution_options(synchronize_session=False)
     )
     return int(arrived.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
+
+
+def is_unread(session: Session, actor: Actor, directive_id: int, now: datetime) -> bool:
+    """Whether `open_directive` has something to do."""
+    found = select(Receipt.unit_id).where(
+        Receipt.directive_id == directive_id, _desk(actor, now), Receipt.read_at.is_(None)
+    )
+    return session.scalar(found.limit(1)) is not None
 
 
 def open_directive(session: Session, actor: Actor, directive_id: int, now: datetime) -> bool:
@@ -216,17 +244,9 @@ def open_directive(session: Session, actor: Actor, directive_id: int, now: datet
 
     Returns whether that changed anything. Looking at a recalled one changes nothing.
     """
-    desks = [
-        unit.id for unit in top_units(session, actor, Permission.RECEIPT_WRITE, civil_day(now))
-    ]
-    issued = select(Directive.id).where(
-        Directive.id == directive_id, Directive.state == DirectiveState.ISSUED.value
-    )
     changed = session.execute(
         update(Receipt)
-        .where(
-            Receipt.directive_id.in_(issued), Receipt.unit_id.in_(desks), Receipt.read_at.is_(None)
-        )
+        .where(Receipt.directive_id == directive_id, _desk(actor, now), Receipt.read_at.is_(None))
         .values(
             received_at=func.coalesce(Receipt.received_at, literal(now, UTCDateTime())),
             read_at=now,

@@ -16,7 +16,7 @@ from minutes.receipts import Circulation, Receipt, Step, visible_directives
 from rooms.folding import folded_pattern
 from rooms.hierarchy import Unit
 from rooms.kernel import civil_day
-from rooms.policies import Actor, Permission, top_units
+from rooms.policies import Actor, Permission, granted_units
 
 MOST_ROWS = 200
 
@@ -84,12 +84,7 @@ class Register:
     total: int
 
 
-def desks(session: Session, actor: Actor, permission: Permission, on: date) -> list[Unit]:
-    """The units for which the actor keeps the register."""
-    return top_units(session, actor, permission, on)
-
-
-def incoming(session: Session, desk_ids: list[int], search: Search, now: datetime) -> Register:
+def incoming(session: Session, desk: Select[int], search: Search, now: datetime) -> Register:
     """Documents sent to these units, recalled ones among them; two statements."""
     issuer = aliased(Unit)
     query = (
@@ -107,7 +102,7 @@ def incoming(session: Session, desk_ids: list[int], search: Search, now: datetim
         .join(Circulation, Circulation.id == Receipt.circulation_id)
         .join(Unit, Unit.id == Receipt.unit_id)
         .join(issuer, issuer.id == Directive.issuing_unit_id)
-        .where(Receipt.unit_id.in_(desk_ids))
+        .where(Receipt.unit_id.in_(desk))
     )
     recalled = Directive.state == DirectiveState.RECALLED.value
     states: dict[str, ColumnElement[bool]] = {
@@ -139,7 +134,7 @@ def incoming(session: Session, desk_ids: list[int], search: Search, now: datetim
 
 
 def outgoing(
-    session: Session, desk_ids: list[int], search: Search, now: datetime, *, drafts: bool = False
+    session: Session, desk: Select[int], search: Search, now: datetime, *, drafts: bool = False
 ) -> Register:
     """Documents that these units issued, or their drafts; two statements."""
     receipts = (
@@ -156,7 +151,7 @@ def outgoing(
         select(Directive, Unit.name, sent, acknowledged)
         .join(Unit, Unit.id == Directive.issuing_unit_id)
         .where(
-            Directive.issuing_unit_id.in_(desk_ids),
+            Directive.issuing_unit_id.in_(desk),
             (Directive.state == DirectiveState.DRAFT.value) == drafts,
         )
     )
@@ -246,16 +241,22 @@ class Waiting:
 
 
 def waiting_for(session: Session, actor: Actor, now: datetime, rows: int = 5) -> Waiting:
-    """What waits for the actor's confirmation, the most urgent and the soonest due first.
+    """What waits for the actor's confirmation at their own desk, the most urgent first.
 
-    Four statements; nothing for somebody who confirms nowhere.
+    Three statements.
     """
-    desk_ids = [unit.id for unit in desks(session, actor, Permission.RECEIPT_WRITE, civil_day(now))]
-    if not desk_ids:
-        return Waiting(0, 0, [])
-    late = incoming(session, desk_ids, Search(state="late", rows=1), now).total
-    found = incoming(session, desk_ids, Search(state="open", sort="urgency", rows=rows), now)
-    return Waiting(found.total, late, found.lines)
+    desk = granted_units(actor, Permission.RECEIPT_WRITE, civil_day(now))
+    late = session.scalar(
+        select(func.count())
+        .select_from(Receipt)
+        .join(Directive, Directive.id == Receipt.directive_id)
+        .join(Circulation, Circulation.id == Receipt.circulation_id)
+        .where(
+            Receipt.unit_id.in_(desk), Directive.state == DirectiveState.ISSUED.value, _late(now)
+        )
+    )
+    found = incoming(session, desk, Search(state="open", sort="urgency", rows=rows), now)
+    return Waiting(found.total, late or 0, found.lines)
 
 
 @dataclass(frozen=True, slots=True)

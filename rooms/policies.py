@@ -100,6 +100,15 @@ def governed_units(actor: Actor, permission: Permission, on: date) -> Select[int
     )
 
 
+def granted_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
+    """Ids of the units at which the actor's own grants for a permission stand: their desks."""
+    return select(RoleGrant.unit_id).where(
+        RoleGrant.person_id == actor.person_id,
+        RoleGrant.role.in_(roles_with(permission)),
+        holding(on),
+    )
+
+
 def governed(
     actor: Actor, permission: Permission, unit: UnitColumn, on: date
 ) -> ColumnElement[bool]:

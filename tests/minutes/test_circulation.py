@@ -35,6 +35,7 @@ from minutes.receipts import (
     visible_directives,
 )
 from rooms.audience import Rule, RuleInvalid
+from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day
 from rooms.policies import Actor, NotPermitted
 from tests.documents import ALL_WARDS, EVERYONE, circulated, drafted, issued
@@ -103,7 +104,7 @@ def test_sending_costs_the_same_for_all_of_hanoi(db: Database, tmp_path: Path) -
     assert len(statements) <= 10
     with counted(db) as statements, db.reader() as session:
         assert progress(session, city.secretary, directive.id, NOW).total.sent == 631
-    assert len(statements) <= 3
+    assert len(statements) <= 2
 
 
 @pytest.mark.parametrize(
@@ -178,12 +179,12 @@ def test_a_ward_that_was_not_addressed_sees_nothing(db: Database, tmp_path: Path
     with db.transaction() as session:
         for act in (
             lambda: visible_directive(session, ward, directive.id, TODAY),
-            lambda: progress(session, ward, directive.id, NOW),
             lambda: acknowledge(session, ward, directive.id, city.units["00181"], NOW),
             lambda: recall(session, ward, directive.id, "nhầm", NOW),
         ):
             with pytest.raises(UnknownDirective):
                 act()
+        assert progress(session, ward, directive.id, NOW).total == Counts()
         assert find_directives(session, ward, "ung ngap", TODAY) == []
         found = find_directives(session, district, "UNG NGAP", TODAY)
         assert [one.id for one in found] == [directive.id]
@@ -320,7 +321,8 @@ def test_registers_filter_and_sort(db: Database, tmp_path: Path) -> None:
         drafted(session, city, tmp_path, NOW)
         clerk = city.actors["vanthu.vanmieu"]
         acknowledge(session, clerk, first.id, city.units["00181"], LATER)
-    desk = [city.units["00181"]]
+    desk = select(Unit.id).where(Unit.id == city.units["00181"])
+    city_desk = select(Unit.id).where(Unit.id == city.units["01"])
 
     def ids(**how: Any) -> list[int]:
         with db.reader() as session:
@@ -336,14 +338,14 @@ def test_registers_filter_and_sort(db: Database, tmp_path: Path) -> None:
     assert ids(kind="plan") == [first.id]
     assert ids(rows=1, page=2) == [first.id]
     with db.reader() as session:
-        sent = outgoing(session, [city.units["01"]], Search(), LATER)
+        sent = outgoing(session, city_desk, Search(), LATER)
         assert [(line.id, line.sent, line.acknowledged) for line in sent.lines] == [
             (flash.id, 8, 0),
             (first.id, 8, 1),
         ]
-        late = outgoing(session, [city.units["01"]], Search(state="late"), NOW + timedelta(days=5))
+        late = outgoing(session, city_desk, Search(state="late"), NOW + timedelta(days=5))
         assert late.total == 2
-        drafts = outgoing(session, [city.units["01"]], Search(), LATER, drafts=True)
+        drafts = outgoing(session, city_desk, Search(), LATER, drafts=True)
         assert [line.number_symbol for line in drafts.lines] == ["…/KH-UBND"]
 
 
