@@ -28,7 +28,8 @@ from litestar.status_codes import (
     HTTP_500_INTERNAL_SERVER_ERROR,
 )
 
-from meetings_server.i18n import _, daytime, mark, short_day
+from meetings_server.i18n import _, current_language, daytime, mark, short_day
+from meetings_server.identity.middleware import language_of
 from meetings_server.identity.throttle import TooManyAttempts
 from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
 
@@ -91,8 +92,19 @@ SENTENCES: dict[str, str] = {
     "paper_doubled": mark("The same file is among the papers already: “{title}”."),
     "outage_over": mark("The point has been in service again since {ended_at}."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
+    "correction_reason_missing": mark("State what is corrected and why; it is printed."),
+    "minutes_empty": mark("Nothing has been written yet. Write what was said or concluded."),
+    "minutes_exist": mark("There are minutes already; open them and go on there."),
+    "minutes_stale": mark(
+        "{saved_by} saved meanwhile ({saved_at}). Nothing of yours is lost; compare and decide."
+    ),
+    "minutes_state": mark(
+        "The minutes are not in a state that allows this; issued minutes never change. Reload the page."
+    ),
+    "not_the_chair": mark("Only the chair of the meeting ({chair}) may do this."),
     "number_taken": mark("The number {number} of {year} has been given already. Take another."),
     "role_held": mark("This person holds this role at {unit} already in this time."),
+    "send_back_reason_missing": mark("Say what the secretary has to change."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),
@@ -104,12 +116,17 @@ SENTENCES: dict[str, str] = {
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
     "unknown_grant": mark("There is no such role; it may have been ended already."),
+    "task_replaced": mark(
+        "A correction of the minutes has replaced this task. Follow up the new one."
+    ),
     "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
+    "unknown_minutes": mark("There are no such minutes, or they are not issued yet."),
     "unknown_paper": mark("There is no such paper, or it has been taken back."),
     "unknown_outage": mark("There is no such outage; it may have been taken back already."),
     "unknown_participation": mark("There is no such invitation."),
     "unknown_person": mark("There is no such person: {person}"),
     "unknown_point": mark("There is no bridge point {point}."),
+    "unknown_task": mark("There is no such task."),
     "unknown_unit": mark("No unit has the code {unit} on {on}."),
     "upload_cut_short": mark("The upload broke off. Upload the file again."),
     "username_taken": mark("The user name {username} is taken."),
@@ -234,7 +251,11 @@ def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]
 
 def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """What the framework itself refuses: unknown paths, unreadable bodies, missing rights."""
+    # Where no route matches, no middleware has run.
+    current_language.set(language_of(request, request.scope.get("user")))
     status = error.status_code
+    if status >= HTTP_500_INTERNAL_SERVER_ERROR:
+        return fail(request, error)
     if status == HTTP_401_UNAUTHORIZED and asks_for_a_page(request):
         return _to_the_login(request)
     facts: dict[str, Any] = {}

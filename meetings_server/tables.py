@@ -4,7 +4,16 @@ from meetings_server.api import idempotency
 from meetings_server.identity import passwords, sessions, throttle
 from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
-from minutes import directives, paper_pointers, papers, receipts, registers, storage
+from minutes import (
+    directives,
+    meeting_minutes,
+    paper_pointers,
+    papers,
+    receipts,
+    registers,
+    storage,
+    tasks,
+)
 from rooms import attendance, booking, bridge_points, feeds, hierarchy, meetings, people
 from rooms.kernel import Base
 
@@ -17,6 +26,7 @@ WITH_TABLES = (
     hierarchy,
     idempotency,
     marks,
+    meeting_minutes,
     meetings,
     outbox,
     paper_pointers,
@@ -27,6 +37,7 @@ WITH_TABLES = (
     registers,
     sessions,
     storage,
+    tasks,
     throttle,
 )
 

@@ -523,6 +523,61 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_meeting_paper_sha256"), ["sha256"], unique=False)
 
     op.create_table(
+        "minutes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("corrects_id", sa.Integer(), nullable=True),
+        sa.Column("correction_reason", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("pdf_sha256", sa.String(length=64), nullable=True),
+        sa.Column("created_by", sa.Integer(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("saved_by", sa.Integer(), nullable=False),
+        sa.Column("saved_at", UTCDateTime(), nullable=False),
+        sa.Column("submitted_at", UTCDateTime(), nullable=True),
+        sa.Column("sent_back_reason", sa.String(), nullable=False),
+        sa.Column("signed_by", sa.Integer(), nullable=True),
+        sa.Column("signed_at", UTCDateTime(), nullable=True),
+        sa.Column("issued_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["corrects_id"], ["minutes.id"], name=op.f("fk_minutes_corrects_id_minutes")
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["person.id"], name=op.f("fk_minutes_created_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_minutes_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["pdf_sha256"], ["stored_file.sha256"], name=op.f("fk_minutes_pdf_sha256_stored_file")
+        ),
+        sa.ForeignKeyConstraint(
+            ["saved_by"], ["person.id"], name=op.f("fk_minutes_saved_by_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["signed_by"], ["person.id"], name=op.f("fk_minutes_signed_by_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_minutes")),
+        sa.UniqueConstraint("corrects_id", name=op.f("uq_minutes_corrects_id")),
+    )
+    with op.batch_alter_table("minutes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_minutes_issued_at"), ["issued_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_minutes_meeting_id"), ["meeting_id"], unique=False)
+        batch_op.create_index(
+            "uq_minutes_first_of_meeting",
+            ["meeting_id"],
+            unique=True,
+            sqlite_where=sa.text("corrects_id IS NULL"),
+            postgresql_where=sa.text("corrects_id IS NULL"),
+        )
+
+    op.create_table(
         "occupancy",
         sa.Column("meeting_id", sa.Integer(), nullable=False),
         sa.Column("point_id", sa.Integer(), nullable=False),
@@ -682,6 +737,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_directive_file_sha256"), ["sha256"], unique=False)
 
     op.create_table(
+        "minutes_version",
+        sa.Column("minutes_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["person.id"], name=op.f("fk_minutes_version_author_id_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["minutes_id"], ["minutes.id"], name=op.f("fk_minutes_version_minutes_id_minutes")
+        ),
+        sa.PrimaryKeyConstraint("minutes_id", "version", name=op.f("pk_minutes_version")),
+    )
+    op.create_table(
         "outbox_delivery",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -728,6 +798,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_outbox_delivery_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
+        "task",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("minutes_id", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("lead_unit_id", sa.Integer(), nullable=False),
+        sa.Column("deadline", sa.Date(), nullable=False),
+        sa.Column("done_on", sa.Date(), nullable=True),
+        sa.Column("done_by", sa.Integer(), nullable=True),
+        sa.Column("replaced_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["done_by"], ["person.id"], name=op.f("fk_task_done_by_person")),
+        sa.ForeignKeyConstraint(
+            ["lead_unit_id"], ["unit.id"], name=op.f("fk_task_lead_unit_id_unit")
+        ),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_task_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["minutes_id"], ["minutes.id"], name=op.f("fk_task_minutes_id_minutes")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
+        sa.UniqueConstraint("minutes_id", "n", name=op.f("uq_task_minutes_id_n")),
+    )
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_deadline"), ["deadline"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_lead_unit_id"), ["lead_unit_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_meeting_id"), ["meeting_id"], unique=False)
+
+    op.create_table(
         "receipt",
         sa.Column("directive_id", sa.Integer(), nullable=False),
         sa.Column("unit_id", sa.Integer(), nullable=False),
@@ -768,13 +868,58 @@ def upgrade() -> None:
             unique=False,
         )
 
+    op.create_table(
+        "task_coordination",
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["task.id"], name=op.f("fk_task_coordination_task_id_task")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_task_coordination_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("task_id", "unit_id", name=op.f("pk_task_coordination")),
+    )
+    with op.batch_alter_table("task_coordination", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_coordination_unit_id"), ["unit_id"], unique=False)
+
+    op.create_table(
+        "task_note",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("task_id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["person.id"], name=op.f("fk_task_note_author_id_person")
+        ),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_task_note_task_id_task")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_note")),
+    )
+    with op.batch_alter_table("task_note", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_note_task_id"), ["task_id"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("task_note", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_note_task_id"))
+
+    op.drop_table("task_note")
+    with op.batch_alter_table("task_coordination", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_coordination_unit_id"))
+
+    op.drop_table("task_coordination")
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_receipt_unit_id_acknowledged_at"))
         batch_op.drop_index(batch_op.f("ix_receipt_circulation_id"))
 
     op.drop_table("receipt")
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_meeting_id"))
+        batch_op.drop_index(batch_op.f("ix_task_lead_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_task_deadline"))
+
+    op.drop_table("task")
     with op.batch_alter_table("outbox_delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_unit_id"))
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_state_due_at"))
@@ -782,6 +927,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_address"))
 
     op.drop_table("outbox_delivery")
+    op.drop_table("minutes_version")
     with op.batch_alter_table("directive_file", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_directive_file_sha256"))
 
@@ -805,6 +951,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_occupancy_point_id_starts_at_ends_at"))
 
     op.drop_table("occupancy")
+    with op.batch_alter_table("minutes", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_minutes_first_of_meeting",
+            sqlite_where=sa.text("corrects_id IS NULL"),
+            postgresql_where=sa.text("corrects_id IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_minutes_meeting_id"))
+        batch_op.drop_index(batch_op.f("ix_minutes_issued_at"))
+
+    op.drop_table("minutes")
     with op.batch_alter_table("meeting_paper", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_meeting_paper_sha256"))
 

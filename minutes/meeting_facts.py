@@ -1,0 +1,209 @@
+"""What the meeting itself says for its minutes: letterhead, times, chair, who was there and who not.
+
+While a draft is being written the facts are read from the meeting whenever they are shown; when the
+chair signs, they are kept with the minutes as they then are, so that paper printed years later is
+the same although units were renamed or merged since.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from minutes.content import Content
+from minutes.kinds import GOVERNED_LEVELS, DocumentKind, symbol_of
+from rooms.hierarchy import Tree, load_tree
+from rooms.meetings import Meeting
+from rooms.people import Person
+from rooms.roll_call import AbsentUnit, PresentUnit, present_and_absent
+
+# A place is named without the word for what it is: "Đống Đa", not "Quận Đống Đa".
+PLACE_WORDS = (
+    "Thành phố ",
+    "Tỉnh ",
+    "Quận ",
+    "Huyện ",
+    "Thị xã ",
+    "Thị trấn ",
+    "Phường ",
+    "Xã ",
+    "Đặc khu ",
+)
+LEVEL_HEADINGS = {
+    "city": "Điểm cầu Thành phố",
+    "department": "Các sở, ban, ngành Thành phố",
+    "district": "Các quận, huyện, thị xã",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody named on paper, with the office held."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """`headcount`: None where nobody said how many. `since`: when it was first present."""
+
+    unit: str
+    group: str
+    delegate: str
+    headcount: int | None
+    since: datetime
+    late: bool
+    substitute: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """`excused`: it declined before the meeting. `reason`: its words."""
+
+    unit: str
+    group: str
+    excused: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A task with its units by name."""
+
+    text: str
+    lead: str
+    coordinating: tuple[str, ...]
+    deadline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`issuer` and `seat` make the letterhead; `symbol` such as `BB-UBND`.
+
+    Times are aware; `timezone` is that of the meeting.
+    """
+
+    title: str
+    superior: str
+    issuer: str
+    seat: str
+    symbol: str
+    timezone: str
+    starts_at: datetime
+    ends_at: datetime
+    chair: Named
+    present: tuple[Present, ...]
+    absent: tuple[Absent, ...]
+    tasks: tuple[Assigned, ...]
+
+    @property
+    def people(self) -> int:
+        return sum(unit.headcount or 0 for unit in self.present)
+
+    def as_json(self) -> dict[str, Any]:
+        stored = asdict(self)
+        for name in ("starts_at", "ends_at"):
+            stored[name] = stored[name].isoformat()
+        for unit in stored["present"]:
+            unit["since"] = unit["since"].isoformat()
+        return stored
+
+
+def facts_of(stored: dict[str, Any]) -> Facts:
+    """The facts that `as_json` was made of."""
+    return Facts(
+        **stored
+        | {
+            "starts_at": datetime.fromisoformat(stored["starts_at"]),
+            "ends_at": datetime.fromisoformat(stored["ends_at"]),
+            "chair": Named(**stored["chair"]),
+            "present": tuple(
+                Present(**unit | {"since": datetime.fromisoformat(unit["since"])})
+                for unit in stored["present"]
+            ),
+            "absent": tuple(Absent(**unit) for unit in stored["absent"]),
+            "tasks": tuple(
+                Assigned(**task | {"coordinating": tuple(task["coordinating"])})
+                for task in stored["tasks"]
+            ),
+        }
+    )
+
+
+def gather_facts(session: Session, meeting: Meeting, content: Content) -> Facts:
+    """The facts as they are now; at most six statements, whatever the number of units.
+
+    Where the meeting was never opened or closed by a click, its planned times stand.
+    """
+    tree = load_tree(session, meeting.day)
+    chair = session.get_one(Person, meeting.chair_id)
+    roll = present_and_absent(session, meeting.id)
+    host = tree.by_id[meeting.host_unit_id]
+    ancestry = tree.ancestry(host.id)
+    names = {node.id: node.name for node in tree.by_id.values()}
+    territory = next((node for node in ancestry if node.level in GOVERNED_LEVELS), host)
+    return Facts(
+        title=meeting.title,
+        superior="" if host is territory else committee(territory.name),
+        issuer=committee(host.name) if host is territory else host.name,
+        seat=place_name(territory.name),
+        symbol=symbol_of(DocumentKind.MINUTES, host),
+        timezone=meeting.timezone,
+        starts_at=meeting.started_at or meeting.starts_at,
+        ends_at=meeting.ended_at or meeting.ends_at,
+        chair=Named(chair.name, chair.title),
+        present=tuple(_present(tree, unit) for unit in roll.present),
+        absent=tuple(_absent(tree, unit) for unit in roll.absent),
+        tasks=tuple(
+            Assigned(
+                task.text,
+                names.get(task.lead or 0, ""),
+                tuple(names[unit] for unit in task.coordinating if unit in names),
+                task.deadline,
+            )
+            for task in content.tasks
+        ),
+    )
+
+
+def committee(territory: str) -> str:
+    """The people's committee that leads a territory."""
+    return f"Ủy ban nhân dân {territory[:1].lower()}{territory[1:]}"
+
+
+def place_name(territory: str) -> str:
+    """As the place stands before the day: `Hà Nội`; one that is a number keeps its word: `Quận 1`."""
+    for word in PLACE_WORDS:
+        if territory.startswith(word) and not territory.removeprefix(word)[:1].isdigit():
+            return territory.removeprefix(word)
+    return territory
+
+
+def _group(tree: Tree, unit_id: int, level: str) -> str:
+    if level in LEVEL_HEADINGS:
+        return LEVEL_HEADINGS[level]
+    ancestry = tree.ancestry(unit_id)
+    return ancestry[1].name if len(ancestry) > 1 else ""
+
+
+def _present(tree: Tree, unit: PresentUnit) -> Present:
+    return Present(
+        unit.unit_name,
+        _group(tree, unit.unit_id, unit.level),
+        unit.head_of_delegation,
+        unit.headcount,
+        unit.present_from,
+        unit.late,
+        unit.is_substitute,
+    )
+
+
+def _absent(tree: Tree, unit: AbsentUnit) -> Absent:
+    return Absent(
+        unit.unit_name,
+        _group(tree, unit.unit_id, unit.level),
+        unit.reply == "declined",
+        unit.reason,
+    )
