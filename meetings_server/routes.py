@@ -5,7 +5,6 @@ from typing import Protocol
 
 from litestar import Router
 from litestar.openapi.config import OpenAPIConfig
-from litestar.plugins.prometheus import PrometheusController
 from litestar.types import ControllerRouterHandler
 
 from meetings_server.api import meetings as api_meetings
@@ -28,13 +27,6 @@ PLACES = [health, entrance, papers, reference]
 CALLS = [api_meetings, api_units]
 
 
-class Metrics(PrometheusController):
-    """Counts and times of requests, without names of people or meetings."""
-
-    opt = {"public": True}  # noqa: RUF012 -- Litestar reads it from the class
-    include_in_schema = True
-
-
 def root_router() -> Router:
     """All routes in one router.
 
@@ -47,7 +39,7 @@ def root_router() -> Router:
         handler.responses = PROBLEMS | dict(handler.responses or {})
     calls = Router("/api/v1", route_handlers=called, security=[{"token": []}])
     pages = [handler for place in PLACES for handler in place.HANDLERS]
-    return Router("/", route_handlers=[*pages, calls, Metrics])
+    return Router("/", route_handlers=[*pages, calls])
 
 
 def document() -> OpenAPIConfig:

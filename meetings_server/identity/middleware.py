@@ -46,7 +46,7 @@ class IdentityMiddleware(AbstractAuthenticationMiddleware):
         if secret:
             database: Database = connection.app.state.database
             user = await to_thread.run_sync(_look_up, database, kind, secret)
-        current_language.set(_language(connection, user))
+        current_language.set(language_of(connection, user))
         return AuthenticationResult(user=user, auth=kind if user else None)
 
 
@@ -74,14 +74,16 @@ def _look_up(database: Database, kind: str, secret: str) -> SignedIn | None:
     return user
 
 
-def _language(connection: Connection, user: SignedIn | None) -> str:
+def language_of(connection: Connection, user: SignedIn | None) -> str:
+    """The language chosen on this device, or the person's own."""
     asked = connection.cookies.get(LANGUAGE_COOKIE) or (user.locale if user else "")
     return asked if asked in LANGUAGES else DEFAULT_LANGUAGE
 
 
-def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> None:
+async def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> None:
     """Guard of all routes but the public ones. API calls need a token, pages a session."""
-    if handler.opt.get("public"):
+    # OPTIONS is answered by the framework itself, for whoever asks.
+    if handler.opt.get("public") or connection.scope.get("method") == "OPTIONS":
         return
     if connection.user is None:
         raise NotAuthorizedException(extra={"next": quote(str(connection.url.path))})

@@ -1,7 +1,8 @@
-"""For those who watch the server: is it alive, is it ready."""
+"""For those who watch the server: is it alive, is it ready, how busy is it."""
 
 from litestar import MediaType, Response, get
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from meetings_server.database import Database
@@ -25,4 +26,10 @@ def readyz(db: Database) -> Response[str]:
     return Response("the database does not answer\n", status_code=HTTP_503_SERVICE_UNAVAILABLE)
 
 
-HANDLERS = [healthz, readyz]
+@get("/metrics", opt={"public": True}, media_type=CONTENT_TYPE_LATEST, sync_to_thread=False)
+def metrics() -> str:
+    """Counts and times of requests in the Prometheus format, without names of people or meetings."""
+    return generate_latest(REGISTRY).decode()
+
+
+HANDLERS = [healthz, readyz, metrics]
