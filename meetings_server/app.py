@@ -16,6 +16,7 @@ from meetings_server.effects import apply_effects
 from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
+from meetings_server.jobs import ticking
 from meetings_server.mail.transport import sending
 from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
@@ -25,7 +26,7 @@ from meetings_server.web.static_files import static_files
 from rooms.kernel import DomainError
 
 # What runs as long as the server does; entered in this order, left in the other.
-RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [sending]
+RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [sending, ticking]
 
 MEBIBYTE = 1024 * 1024
 

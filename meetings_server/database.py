@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rooms.kernel import Event, drain
@@ -19,6 +20,9 @@ Hint = Callable[[Sequence[Event]], None]
 
 BUSY_SECONDS = 15
 """How long a SQLite writer waits for the one before it."""
+
+# A reader sees one instant of the database in all its statements, as it does on SQLite.
+POSTGRESQL_READER = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
 
 
 class Database:
@@ -32,7 +36,7 @@ class Database:
         self.url = url
         self.engine = _make_engine(url)
         self._reading = self.engine.execution_options(
-            reading=True, **({"postgresql_readonly": True} if self.is_postgresql else {})
+            reading=True, **(POSTGRESQL_READER if self.is_postgresql else {})
         )
         self.effects: list[Effect] = list(effects)
         self.hints: list[Hint] = []
@@ -68,6 +72,24 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
+    def try_exclusive(self, number: int) -> "Exclusive | None":
+        """Be the only process with a lock of this number; None where another one holds it.
+
+        A SQLite file is one process's own, which needs no lock.
+        """
+        if not self.is_postgresql:
+            return Exclusive(None)
+        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            taken = connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": number})
+        except SQLAlchemyError:
+            connection.invalidate()
+            raise
+        if not taken:
+            connection.close()
+            return None
+        return Exclusive(connection)
+
     def is_reachable(self) -> bool:
         """Ask the database for a sign of life; raises what the driver raises when there is none."""
         with self._reading.connect() as connection:
@@ -75,6 +97,29 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+class Exclusive:
+    """A lock that lasts as long as its connection does: whoever crashes gives it back."""
+
+    def __init__(self, connection: Connection | None) -> None:
+        self._connection = connection
+
+    def is_held(self) -> bool:
+        """Whether the connection still lives, and the lock with it."""
+        if self._connection is None:
+            return True
+        try:
+            self._connection.scalar(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def release(self) -> None:
+        if self._connection is not None:
+            # Not back into the pool: the lock would stay with the connection.
+            self._connection.invalidate()
+            self._connection.close()
 
 
 def _make_engine(url: str) -> Engine:

@@ -39,7 +39,7 @@ MOST_IDS = 5_000
 
 
 def on_scheduled(session: Session, fact: MeetingScheduled) -> None:
-    _tell(session, fact.meeting_id, "invitation", _standing)
+    _tell(session, fact.meeting_id, "invitation", standing)
 
 
 def on_changed(session: Session, fact: MeetingChanged) -> None:
@@ -53,23 +53,24 @@ def on_changed(session: Session, fact: MeetingChanged) -> None:
         for part, ids in enumerate(_parts(fact.added))
     ]
     already = select(OutboxDelivery.participation_id).where(OutboxDelivery.message_id.in_(fresh))
-    if fact.fields:
+    # One unit more or less concerns nobody else.
+    if set(fact.fields) - {"audience"}:
         _write(
             session,
             meeting,
             last,
             "change",
-            and_(_standing(meeting), not_(Participation.id.in_(already))),
+            and_(standing(meeting), not_(Participation.id.in_(already))),
             fields=fact.fields,
         )
 
 
 def on_postponed(session: Session, fact: MeetingPostponed) -> None:
-    _tell(session, fact.meeting_id, "postponement", _standing)
+    _tell(session, fact.meeting_id, "postponement", standing)
 
 
 def on_cancelled(session: Session, fact: MeetingCancelled) -> None:
-    _tell(session, fact.meeting_id, "cancellation", _standing)
+    _tell(session, fact.meeting_id, "cancellation", standing)
 
 
 EFFECTS: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
@@ -139,7 +140,8 @@ def _parts(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS)]
 
 
-def _standing(meeting: Meeting) -> ColumnElement[bool]:
+def standing(meeting: Meeting) -> ColumnElement[bool]:
+    """Who is told about a meeting: all whose invitation stands, but not the host at its own point."""
     return and_(
         invited(meeting.id),
         or_(not_(Participation.is_main), Participation.unit_id != meeting.host_unit_id),

@@ -153,9 +153,15 @@ class Sender:
         except AddressUnreadable as wrong:
             await self._refused(parcel, str(wrong), for_good=True)
             return True
+        except (
+            Exception
+        ) as mistake:  # ours: it is logged, shown in the ledger, and holds up no other
+            log.exception("delivery %s cannot be written", parcel.id)
+            await self._refused(parcel, _told(mistake), for_good=False)
+            return True
         try:
             async with asyncio.timeout(self.answer_seconds):
-                await server.sendmail(self.settings.mail_from, [parcel.address], message.as_bytes())
+                await server.sendmail(self.settings.mail_from, [parcel.address], message)
         except aiosmtplib.SMTPRecipientsRefused as refusal:
             first = refusal.recipients[0]
             await self._refused(parcel, _told(first), for_good=first.code >= PERMANENT)

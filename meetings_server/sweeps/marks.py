@@ -1,8 +1,9 @@
 """What a sweep has done is written down in the commit in which it does it, and so is done once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,19 +19,33 @@ class SweepMark(Base):
     at: Mapped[datetime]
 
 
-def marked(session: Session, occasions: list[str]) -> set[str]:
+MOST_OCCASIONS = 5_000
+"""Occasions in one condition: databases bound the number of parameters of a statement."""
+
+
+def marked(session: Session, occasions: Sequence[str]) -> set[str]:
     """Which of the occasions have been seen to."""
-    return set(session.scalars(select(SweepMark.occasion).where(SweepMark.occasion.in_(occasions))))
+    found: set[str] = set()
+    for start in range(0, len(occasions), MOST_OCCASIONS):
+        part = occasions[start : start + MOST_OCCASIONS]
+        found.update(
+            session.scalars(select(SweepMark.occasion).where(SweepMark.occasion.in_(part)))
+        )
+    return found
 
 
-def mark(session: Session, occasion: str, now: datetime) -> bool:
-    """Take an occasion on. False where somebody else has, be it at this very moment.
+def mark_all(session: Session, occasions: Sequence[str], now: datetime) -> bool:
+    """Take occasions on, all or none.
 
-    PostgreSQL lets the second one wait here until the first has committed or rolled back.
+    False where somebody else has taken one of them, be it at this very moment: PostgreSQL lets the
+    second one wait here until the first has committed or rolled back. The next sweep sees what is left.
     """
+    if not occasions:
+        return True
+    rows = [{"occasion": occasion, "at": now} for occasion in occasions]
     try:
         with session.begin_nested():
-            session.add(SweepMark(occasion=occasion, at=now))
+            session.execute(insert(SweepMark), rows)
     except IntegrityError:
         return False
     return True

@@ -1,0 +1,189 @@
+"""Reminders before a meeting: to who has not replied, to all invited, to silent points, to parents.
+
+| when | whom | until |
+| --- | --- | --- |
+| 1 day before | units that have not replied | 2 hours before |
+| 1 hour before | all invited that have not declined | the start |
+| 30 minutes before | units of points that have not checked in | the start |
+| 10 minutes before | their parent units, one mail each with its silent points | the start |
+
+Each occasion carries the start of the meeting: rescheduling makes a new one, so its reminders come
+again. A sweep that runs after `until` sends nothing: the reminder would make no sense any more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from meetings_server.i18n import _
+from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
+from meetings_server.mail.letters import speaking, subject_of
+from meetings_server.mail.outbox import Addressee, Post, post, post_to_invited
+from meetings_server.sweeps.marks import mark_all, marked
+from rooms.meetings import Meeting, MeetingState, Participation, Reply
+from rooms.roll_call import SilentPoint, silent_points
+
+FRESH = timedelta(hours=6)
+"""Who was invited so short a time ago is not reminded to reply."""
+JUST_INVITED = timedelta(minutes=30)
+"""Who was invited so short a time ago needs no word that it begins soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Sent from `opens` before the start on, until `closes` before it."""
+
+    kind: str
+    opens: timedelta
+    closes: timedelta
+    send: Callable[[Session, Meeting, "Occasion", datetime], None]
+
+    def key(self, meeting_id: int, starts_at: datetime) -> str:
+        return f"{self.kind}:{meeting_id}:{starts_at.isoformat()}"
+
+
+def sweep(session: Session, now: datetime) -> int:
+    """See to every occasion that is due. Returns how many meetings had one."""
+    return sum(_sweep(session, occasion, now) for occasion in OCCASIONS)
+
+
+def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
+    due = session.execute(
+        select(Meeting.id, Meeting.starts_at)
+        .where(
+            Meeting.state == MeetingState.SCHEDULED.value,
+            Meeting.starts_at <= now + occasion.opens,
+            Meeting.starts_at > now + occasion.closes,
+        )
+        .order_by(Meeting.id)
+    ).all()
+    keys = {occasion.key(meeting_id, starts_at): meeting_id for meeting_id, starts_at in due}
+    done = marked(session, list(keys))
+    seen_to = 0
+    for key, meeting_id in keys.items():
+        if key not in done and mark_all(session, [key], now):
+            occasion.send(session, loaded_meeting(session, meeting_id), occasion, now)
+            seen_to += 1
+    return seen_to
+
+
+def _remind_of_reply(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
+    _to_invited(
+        session,
+        meeting,
+        occasion,
+        now,
+        Participation.reply == Reply.PENDING.value,
+        Participation.invited_at <= now - FRESH,
+    )
+
+
+def _remind_of_start(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
+    _to_invited(
+        session,
+        meeting,
+        occasion,
+        now,
+        Participation.reply != Reply.DECLINED.value,
+        Participation.invited_at <= now - JUST_INVITED,
+    )
+
+
+def _to_invited(
+    session: Session,
+    meeting: Meeting,
+    occasion: Occasion,
+    now: datetime,
+    *wanted: ColumnElement[bool],
+) -> None:
+    post_to_invited(session, _message(meeting, occasion, now), standing(meeting), *wanted)
+
+
+def _remind_silent(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
+    silent = _asked(session, meeting)
+    if silent:
+        post(
+            session,
+            _message(meeting, occasion, now),
+            [
+                Addressee(
+                    recipient=f"invitation:{point.participation_id}",
+                    name=point.unit_name,
+                    address=point.unit_email,
+                    unit_id=point.unit_id,
+                    participation_id=point.participation_id,
+                )
+                for point in silent
+            ],
+        )
+
+
+def _tell_parents(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
+    below: dict[int, list[SilentPoint]] = {}
+    for point in _asked(session, meeting):
+        if point.parent_id is not None:
+            below.setdefault(point.parent_id, []).append(point)
+    if below:
+        post(
+            session,
+            _message(meeting, occasion, now),
+            [
+                Addressee(
+                    recipient=f"unit:{parent_id}",
+                    name=points[0].parent_name or "",
+                    address=points[0].parent_email,
+                    unit_id=parent_id,
+                    own={"items": [_line(point) for point in points]},
+                )
+                for parent_id, points in below.items()
+            ],
+        )
+
+
+def _asked(session: Session, meeting: Meeting) -> list[SilentPoint]:
+    """The silent points, without the host's own main point: it is where the chair sits."""
+    return [
+        point
+        for point in silent_points(session, meeting.id)
+        if not (point.point_id == meeting.main_point_id and point.unit_id == meeting.host_unit_id)
+    ]
+
+
+def _line(point: SilentPoint) -> str:
+    """A silent point with whom to ring; without a telephone, that is said too."""
+    with speaking("vi"):
+        words = _("{unit}: {point}; {technician}, telephone {phone}")
+        if not point.technician_phone:
+            words = _("{unit}: {point}; no telephone is known")
+        return words.format(
+            unit=point.unit_name,
+            point=point.point_name,
+            technician=point.technician_name or _("technician"),
+            phone=point.technician_phone,
+        )
+
+
+def _message(meeting: Meeting, occasion: Occasion, now: datetime) -> Post:
+    facts = facts_of(meeting)
+    return Post(
+        key=occasion.key(meeting.id, meeting.starts_at),
+        kind=occasion.kind,
+        unit_id=meeting.host_unit_id,
+        subject=subject_of(occasion.kind, facts),
+        facts=facts,
+        at=now,
+        meeting_id=meeting.id,
+        expires_at=meeting.starts_at - occasion.closes,
+    )
+
+
+NOTHING = timedelta(0)
+OCCASIONS = (
+    Occasion("reminder_day", timedelta(days=1), timedelta(hours=2), _remind_of_reply),
+    Occasion("reminder_hour", timedelta(hours=1), NOTHING, _remind_of_start),
+    Occasion("silent_point", timedelta(minutes=30), NOTHING, _remind_silent),
+    Occasion("silent_children", timedelta(minutes=10), NOTHING, _tell_parents),
+)
