@@ -9,9 +9,21 @@ from litestar.types import ControllerRouterHandler
 
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import reference
+from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
 from meetings_server.api.calls import PROBLEMS
-from meetings_server.web import entrance, health, papers
+from meetings_server.web import (
+    account,
+    admin,
+    entrance,
+    health,
+    papers,
+    people_admin,
+    points,
+    search,
+    unit_import,
+    units,
+)
 
 
 class Place(Protocol):
@@ -21,10 +33,22 @@ class Place(Protocol):
 
 
 # Pages for people.
-PLACES = [health, entrance, papers, reference]
+PLACES = [
+    health,
+    entrance,
+    units,
+    points,
+    search,
+    admin,
+    people_admin,
+    unit_import,
+    account,
+    papers,
+    reference,
+]
 
 # Calls for programs, below /api/v1.
-CALLS = [api_meetings, api_units]
+CALLS = [api_meetings, api_search, api_units]
 
 
 def root_router() -> Router:
