@@ -8,9 +8,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from meetings_server import migrations
 from meetings_server.database import Database
+from meetings_server.i18n import _
 from meetings_server.settings import Settings
 
-LEAST_FREE = 500 * 1024 * 1024
+MEBIBYTE = 1024 * 1024
+LEAST_FREE = 500 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,31 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Look at the data folder, the disk, the database and its revision."""
     yield _folder(settings)
     free = shutil.disk_usage(settings.data if settings.data.is_dir() else ".").free
-    yield Finding("disk", free > LEAST_FREE, f"{free // 1024**2} MiB free; keep 500 MiB or more")
+    yield Finding(
+        _("disk"),
+        free > LEAST_FREE,
+        _("{free} MiB free; keep {least} MiB or more").format(
+            free=free // MEBIBYTE, least=LEAST_FREE // MEBIBYTE
+        ),
+    )
     database = Database(settings.effective_database_url)
     try:
         database.is_reachable()
     except SQLAlchemyError as trouble:
         reason = str(trouble.__cause__ or trouble).splitlines()[0]
-        yield Finding("database", sound=False, found=f"{reason}; see MEETINGS_DATABASE_URL")
+        yield Finding(
+            _("database"),
+            sound=False,
+            found=_("{trouble}; see MEETINGS_DATABASE_URL").format(trouble=reason),
+        )
         return
-    yield Finding("database", sound=True, found=database.engine.dialect.name)
+    yield Finding(_("database"), sound=True, found=database.engine.dialect.name)
     at, newest = migrations.current(database), migrations.newest()
+    said = _("at {at}") if at == newest else _("at {at}, newest is {newest}; run: {command}")
     yield Finding(
-        "revision",
+        _("revision"),
         at == newest,
-        f"at {at}" if at == newest else f"at {at}, newest is {newest}; run meetings-server migrate",
+        said.format(at=at or _("none"), newest=newest, command="meetings-server migrate"),
     )
     database.dispose()
 
@@ -50,6 +63,8 @@ def _folder(settings: Settings) -> Finding:
         probe.unlink()
     except OSError as trouble:
         return Finding(
-            "data folder", sound=False, found=f"{trouble}; set MEETINGS_DATA to a writable folder"
+            _("data folder"),
+            sound=False,
+            found=_("{trouble}; set MEETINGS_DATA to a writable folder").format(trouble=trouble),
         )
-    return Finding("data folder", sound=True, found=str(settings.data))
+    return Finding(_("data folder"), sound=True, found=str(settings.data))

@@ -105,6 +105,7 @@ SENTENCES: dict[str, str] = {
     "number_taken": mark("The number {number} of {year} has been given already. Take another."),
     "role_held": mark("This person holds this role at {unit} already in this time."),
     "send_back_reason_missing": mark("Say what the secretary has to change."),
+    "server_stopping": mark("The server is restarting; nothing was saved. Try again in a moment."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),
@@ -112,6 +113,7 @@ SENTENCES: dict[str, str] = {
         "Too many failed logins. Wait {minutes} minutes, then try again; "
         "an administrator can give you a new password."
     ),
+    "too_many_at_once": mark("Too many check-ins at once. Try again in {seconds} seconds."),
     "units_exist": mark("Units with these codes exist already on {on}: {units}"),
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
@@ -146,6 +148,7 @@ FIELD_PROBLEMS: dict[str, str] = {
     "not_a_link": mark("Is no link; it begins with https://"),
     "not_a_number": mark("Is no number."),
     "not_a_time": mark("Is no time; write hours:minutes."),
+    "not_an_instant": mark("Is no instant; write it as 2026-11-23T08:00:00+07:00."),
     "not_after_start": mark("Must be after the start."),
     "not_the_same": mark("Is not the same as the new password above."),
     "out_of_range": mark("Must lie within {limit}."),

@@ -7,11 +7,14 @@ from litestar import Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
+from meetings_server.api import calendars as api_calendars
+from meetings_server.api import attendance as api_attendance
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import reference
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
 from meetings_server.api.calls import PROBLEMS
+from meetings_server.live import roster, socket
 from meetings_server.web import (
     account,
     admin,
@@ -45,10 +48,12 @@ PLACES = [
     account,
     papers,
     reference,
+    roster,
+    socket,
 ]
 
 # Calls for programs, below /api/v1.
-CALLS = [api_meetings, api_search, api_units]
+CALLS = [api_calendars, api_meetings, api_search, api_units]
 
 
 def root_router() -> Router:

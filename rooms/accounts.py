@@ -197,3 +197,11 @@ def _keep_administrators(session: Session, leaving: ColumnElement[bool], on: dat
         if not covered:
             unit = unit_by_id(session, grant.unit_id, on)
             raise LastAdministrator(name, unit.name)
+
+
+def person_by_username(session: Session, username: str) -> Person:
+    """Raises `UnknownPerson`; people who have left are found as well."""
+    person = session.scalar(select(Person).where(Person.username == username.strip().casefold()))
+    if person is None:
+        raise UnknownPerson(username)
+    return person

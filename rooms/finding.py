@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from rooms.directory import nearest_first
 from rooms.folding import folded_words
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
-from rooms.meetings import Meeting, visible
+from rooms.meetings import Meeting, Participation, visible
 from rooms.people import Person, Role, RoleGrant
 from rooms.policies import Actor, Permission, governed, holding
 
@@ -107,6 +107,35 @@ def find_meetings(
             case((Meeting.ends_at > now, Meeting.starts_at)),
             Meeting.starts_at.desc(),
         )
+        .limit(limit)
+    )
+    return [FoundMeeting(*row) for row in rows]
+
+
+def coming_meetings(
+    session: Session, actor: Actor, unit_id: int, now: datetime, on: date, *, limit: int = 10
+) -> list[FoundMeeting]:
+    """The next meetings that a unit holds or is invited to, as far as the actor may see them."""
+    invitations = select(Participation.meeting_id).where(
+        Participation.unit_id == unit_id, Participation.withdrawn_at.is_(None)
+    )
+    rows = session.execute(
+        select(
+            Meeting.id,
+            Meeting.title,
+            Meeting.state,
+            Meeting.starts_at,
+            Meeting.ends_at,
+            Meeting.timezone,
+            Unit.name,
+        )
+        .join(Unit, Unit.id == Meeting.host_unit_id)
+        .where(
+            Meeting.ends_at > now,
+            or_(Meeting.host_unit_id == unit_id, Meeting.id.in_(invitations)),
+            visible(actor, on),
+        )
+        .order_by(Meeting.starts_at, Meeting.id)
         .limit(limit)
     )
     return [FoundMeeting(*row) for row in rows]

@@ -147,6 +147,19 @@ def _notices() -> dict[str, tuple[str, str]]:
         "papers_attached": ("success", _("The papers can be read by everyone invited.")),
         "paper_withdrawn": ("success", _("Taken back; nobody can open the paper any more.")),
         "replied": ("success", _("Your reply has been sent.")),
+        "outage_reported": ("success", _("The outage is on record.")),
+        "outage_closed": ("success", _("The bridge point is in service again.")),
+        "person_left": ("success", _("The account is closed; its logins have ended.")),
+        "person_back": ("success", _("The account is open again.")),
+        "role_given": ("success", _("The role is given.")),
+        "role_ended": ("success", _("The role has ended.")),
+        "units_imported": ("success", _("The units are imported.")),
+        "password_changed": (
+            "success",
+            _("The password is changed; your other logins have ended."),
+        ),
+        "session_ended": ("success", _("The login has ended.")),
+        "token_revoked": ("success", _("The token is worthless now.")),
         "logged_out": ("info", _("You are logged out.")),
     }
 

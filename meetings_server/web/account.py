@@ -1,0 +1,204 @@
+"""One's own account: who one is here, the language, the password, logins, tokens for programs."""
+
+from datetime import datetime
+
+from litestar import Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.exceptions import PermissionDeniedException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.status_codes import HTTP_200_OK
+from sqlalchemy.orm import Session
+
+from meetings_server.database import Database
+from meetings_server.i18n import _
+from meetings_server.identity.middleware import Connection
+from meetings_server.identity.passwords import SHORTEST, change_password
+from meetings_server.identity.sessions import (
+    COOKIE,
+    create_token,
+    end_all_sessions,
+    end_session,
+    is_of_secret,
+    revoke_token,
+    sessions_of,
+    tokens_of,
+)
+from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
+from meetings_server.web.units import WORDS, RowId
+from rooms.finding import roles_held
+from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.people import Person
+
+Values = dict[str, str]
+Page = Response[str] | Response[None]
+
+# The order matters: Edge and Opera call themselves Chrome too, and Chrome calls itself Safari.
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_text(user_agent: str) -> str:
+    """What a person would call their browser: `Firefox, Windows`; the unknown as it names itself."""
+    named = [
+        next((name for sign, name in table if sign in user_agent), "")
+        for table in (BROWSERS, SYSTEMS)
+    ]
+    return ", ".join(name for name in named if name) or user_agent[:40] or _("unknown program")
+
+
+def _require_same(fresh: str, repeated: str) -> None:
+    if fresh != repeated:
+        raise FieldInvalid("repeated", "not_the_same")
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise FieldInvalid("days", "not_a_number" if text else "missing")
+    return int(text[:6])
+
+
+def _page(
+    request: PageRequest,
+    session: Session,
+    now: datetime,
+    *,
+    status: int = HTTP_200_OK,
+    password_errors: object = None,
+    token_values: Values | None = None,
+    token_errors: object = None,
+    token: str | None = None,
+) -> Response[str]:
+    person = session.get_one(Person, request.user.person_id)
+    secret = request.cookies.get(COOKIE, "")
+    logins = [
+        (login, is_of_secret(login, secret)) for login in sessions_of(session, person.id, now)
+    ]
+    return render(
+        request,
+        "account.html",
+        status=status,
+        person=person,
+        held=roles_held(session, [person.id], civil_day(now))[person.id],
+        logins=logins,
+        tokens=tokens_of(session, person.id),
+        browser_text=browser_text,
+        shortest=SHORTEST,
+        password_errors=password_errors or {},
+        token_values=token_values or {"days": "365"},
+        token_errors=token_errors or {},
+        token=token,
+        **WORDS,
+    )
+
+
+def session_only(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A token is for programs: one that leaked must not make others or change the password."""
+    if connection.auth != "session":
+        raise PermissionDeniedException
+
+
+@get("/account", guards=[session_only], include_in_schema=False, sync_to_thread=True)
+def account_page(request: PageRequest, db: Database) -> Response[str]:
+    with db.reader() as session:
+        return _page(request, session, utcnow())
+
+
+@post("/account/password", guards=[session_only], include_in_schema=False, sync_to_thread=True)
+def replace_password(request: PageRequest, form: FormMultiDict, db: Database) -> Page:
+    """Change one's password; the other logins end, this one stays."""
+    now = utcnow()
+    me = request.user.person_id
+    fresh = text_of(form, "password")
+    try:
+        with db.transaction() as session:
+            change_password(session, me, text_of(form, "present"), fresh, now)
+            _require_same(fresh, text_of(form, "repeated"))
+            end_all_sessions(session, me, keep=request.cookies.get(COOKIE, ""))
+    except FieldInvalid as wrong:
+        told = FormErrors.of(wrong)
+        with db.reader() as session:
+            return _page(request, session, now, status=told.status, password_errors=told.fields)
+    return see_other("/account", "password_changed")
+
+
+@post(
+    "/account/sessions/{session_id:int}/end",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+)
+def end_login(request: PageRequest, db: Database, session_id: RowId) -> Response[None]:
+    with db.transaction() as session:
+        end_session(session, request.user.person_id, session_id)
+    return see_other("/account", "session_ended")
+
+
+@post(
+    "/account/sessions/end-others",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+)
+def end_other_logins(request: PageRequest, db: Database) -> Response[None]:
+    """Log out everywhere but here."""
+    with db.transaction() as session:
+        end_all_sessions(session, request.user.person_id, keep=request.cookies.get(COOKIE, ""))
+    return see_other("/account", "session_ended")
+
+
+@post(
+    "/account/tokens",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+    status_code=HTTP_200_OK,
+)
+def new_token(request: PageRequest, form: FormMultiDict, db: Database) -> Response[str]:
+    """Make a token for a program; the answer shows it, and nothing shows it again."""
+    now = utcnow()
+    values = {"name": text_of(form, "name").strip(), "days": text_of(form, "days").strip()}
+    try:
+        with db.transaction() as session:
+            days = _days(values["days"])
+            token = create_token(session, request.user.person_id, values["name"], now, days)
+            session.flush()
+            return _page(request, session, now, token=token)
+    except FieldInvalid as wrong:
+        told = FormErrors.of(wrong)
+        with db.reader() as session:
+            return _page(
+                request,
+                session,
+                now,
+                status=told.status,
+                token_values=values,
+                token_errors=told.fields,
+            )
+
+
+@post(
+    "/account/tokens/{token_id:int}/revoke",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+)
+def end_token(request: PageRequest, db: Database, token_id: RowId) -> Response[None]:
+    with db.transaction() as session:
+        revoke_token(session, request.user.person_id, token_id)
+    return see_other("/account", "token_revoked")
+
+
+HANDLERS = [account_page, end_login, end_other_logins, end_token, new_token, replace_password]

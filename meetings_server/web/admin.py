@@ -1,0 +1,123 @@
+"""Administration: where to go, why somebody has a right, and how the server is."""
+
+from litestar import Response, get
+
+from meetings_server.database import Database
+from meetings_server.doctor import examine
+from meetings_server.i18n import _
+from meetings_server.settings import Settings
+from meetings_server.web.meeting_words import words
+from meetings_server.web.pages import PageRequest, render
+from meetings_server.web.unit_words import PERMISSIONS
+from meetings_server.web.units import WORDS, asked_text
+from rooms.accounts import governed_person, person_by_username
+from rooms.finding import roles_held
+from rooms.hierarchy import unit_by_code
+from rooms.kernel import FieldInvalid, NotFound, civil_day, utcnow
+from rooms.people import Role
+from rooms.policies import Actor, NotPermitted, Permission, explain, permissions_of, roles_with
+
+
+def require_administrator(request: PageRequest) -> None:
+    """What concerns the whole server is for administrators. Raises `NotPermitted`."""
+    if Role.ADMINISTRATOR not in request.user.roles:
+        raise NotPermitted(Permission.PERSON_WRITE.value, request.user.unit_name)
+
+
+@get("/admin", include_in_schema=False, sync_to_thread=True)
+def admin_page(request: PageRequest) -> Response[str]:
+    """What the roles of this person let them look after."""
+    rights = permissions_of(request.user.roles)
+    here = f"/units/{request.user.unit_id}"
+    tasks = [
+        (
+            Permission.PERSON_WRITE,
+            "/admin/people",
+            "users",
+            _("People and roles"),
+            _("Open and close accounts, give and end roles, new passwords."),
+        ),
+        (
+            Permission.PERSON_WRITE,
+            "/admin/why",
+            "help",
+            _("Why may this person do this?"),
+            _("Which role at which unit gives a right."),
+        ),
+        (
+            Permission.POINT_WRITE,
+            here,
+            "device-tv",
+            _("Bridge points of my unit"),
+            _("Rooms, equipment, technicians, outages."),
+        ),
+        (
+            Permission.UNIT_WRITE,
+            "/admin/import",
+            "upload",
+            _("Import units"),
+            _("From a CSV file, with a preview before anything changes."),
+        ),
+        (
+            Permission.PERSON_WRITE,
+            "/admin/health",
+            "heart-rate-monitor",
+            _("Health of the server"),
+            _("Disk, database, version of the tables."),
+        ),
+    ]
+    offered = [task[1:] for task in tasks if task[0] in rights]
+    return render(request, "admin/index.html", tasks=offered)
+
+
+@get("/admin/why", include_in_schema=False, sync_to_thread=True)
+def why_page(request: PageRequest, db: Database) -> Response[str]:
+    """Which grants give a person a right at a unit; only about people one looks after."""
+    today = civil_day(utcnow())
+    asked = {name: asked_text(request, name) for name in ("person", "permission", "unit")}
+    errors: dict[str, list[str]] = {}
+    with db.reader() as session:
+        if Permission.PERSON_WRITE not in permissions_of(request.user.roles):
+            raise NotPermitted(Permission.PERSON_WRITE.value, request.user.unit_name)
+        person = unit = reasons = None
+        if all(asked.values()):
+            if asked["permission"] not in PERMISSIONS:
+                raise FieldInvalid("permission", "unknown", asked["permission"])
+            try:
+                found = person_by_username(session, asked["person"])
+                person = governed_person(session, request.user.actor, found.id, today)
+            except (NotFound, NotPermitted):
+                # Whether somebody elsewhere bears this name is not told.
+                errors["person"] = [_("You look after no person of this user name.")]
+            try:
+                unit = unit_by_code(session, asked["unit"], today)
+            except NotFound:
+                errors["unit"] = [_("No unit has this code today.")]
+            if person is not None and unit is not None:
+                who = Actor(person.id, person.name, person.unit_id)
+                right = Permission(asked["permission"])
+                # An account that is closed opens nothing, whatever its roles.
+                reasons = explain(session, who, right, unit.id, today) if person.active else []
+        return render(
+            request,
+            "admin/why.html",
+            values=asked,
+            errors=errors,
+            person=person,
+            unit=unit,
+            reasons=reasons,
+            held=roles_held(session, [person.id], today)[person.id] if person else [],
+            givers=roles_with(Permission(asked["permission"])) if reasons is not None else [],
+            permissions=words(PERMISSIONS),
+            **WORDS,
+        )
+
+
+@get("/admin/health", include_in_schema=False, sync_to_thread=True)
+def health_page(request: PageRequest, settings: Settings) -> Response[str]:
+    """What `meetings-server doctor` finds, for administrators."""
+    require_administrator(request)
+    return render(request, "admin/health.html", findings=list(examine(settings)), at=utcnow())
+
+
+HANDLERS = [admin_page, health_page, why_page]
