@@ -54,6 +54,7 @@ SENTENCES: dict[str, str] = {
     "check_in_not_open": mark("Check-in opens at {opens_at}."),
     "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
     "cursor_invalid": mark("The cursor does not belong to this list; begin without one."),
+    "directive_state": mark("The document is not in a state that allows this. Reload the page."),
     "idempotency_key_reused": mark("The Idempotency-Key came with another request before: {key}"),
     "decline_reason_missing": mark("Say why the unit does not take part."),
     "denied": mark("You may not do this."),
@@ -84,11 +85,19 @@ SENTENCES: dict[str, str] = {
         "(last day {latest_day}). State the reason."
     ),
     "login_refused": mark("User name or password is wrong."),
+    "main_file_missing": mark(
+        "The document itself is missing. Upload it as PDF or DOCX, then issue it."
+    ),
     "main_point_out_of_service": mark("{point} is out of service: {reason}"),
     "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
+    "nobody_addressed": mark("The recipients come to no unit. Add units."),
+    "not_your_calendar": mark("This calendar is another person’s."),
     "nobody_invited": mark("The audience comes to no bridge point. Add units."),
     "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
+    "outside_own_subtree": mark(
+        "You can pass it on only to units below yours; these lie elsewhere: {units}"
+    ),
     "paper_doubled": mark("The same file is among the papers already: “{title}”."),
     "outage_over": mark("The point has been in service again since {ended_at}."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
@@ -109,6 +118,9 @@ SENTENCES: dict[str, str] = {
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),
+    "state_secret_refused": mark(
+        "A state secret must not be kept on this system (Law on the protection of state secrets). Nothing was saved. Circulate it on paper; you can note where the paper lies."
+    ),
     "too_many_attempts": mark(
         "Too many failed logins. Wait {minutes} minutes, then try again; "
         "an administrator can give you a new password."
@@ -117,10 +129,15 @@ SENTENCES: dict[str, str] = {
     "units_exist": mark("Units with these codes exist already on {on}: {units}"),
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
+    "unknown_directive": mark("There is no such document, or it was not sent to your unit."),
+    "unknown_directive_file": mark("The document has no such file."),
     "unknown_grant": mark("There is no such role; it may have been ended already."),
     "task_replaced": mark(
         "A correction of the minutes has replaced this task. Follow up the new one."
     ),
+    "unknown_feed": mark("No calendar has this address, or the address has been renewed."),
+    "unknown_delivery": mark("There is no such mail."),
+    "not_to_retry": mark("This mail is on its way or has arrived; it is not sent again."),
     "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
     "unknown_minutes": mark("There are no such minutes, or they are not issued yet."),
     "unknown_paper": mark("There is no such paper, or it has been taken back."),
@@ -128,6 +145,7 @@ SENTENCES: dict[str, str] = {
     "unknown_participation": mark("There is no such invitation."),
     "unknown_person": mark("There is no such person: {person}"),
     "unknown_point": mark("There is no bridge point {point}."),
+    "unknown_receipt": mark("The document was not sent to this unit."),
     "unknown_task": mark("There is no such task."),
     "unknown_unit": mark("No unit has the code {unit} on {on}."),
     "upload_cut_short": mark("The upload broke off. Upload the file again."),
@@ -150,12 +168,15 @@ FIELD_PROBLEMS: dict[str, str] = {
     "not_a_time": mark("Is no time; write hours:minutes."),
     "not_an_instant": mark("Is no instant; write it as 2026-11-23T08:00:00+07:00."),
     "not_after_start": mark("Must be after the start."),
+    "not_of_kind": mark("Does not fit the kind; its symbol begins with {limit}."),
     "not_the_same": mark("Is not the same as the new password above."),
+    "number_in_symbol": mark("Begins with the number; write the symbol alone, such as KH-UBND."),
     "out_of_range": mark("Must lie within {limit}."),
     "same_as_before": mark("Is the present one; choose another."),
     "too_far": mark("Lies more than {limit} days ahead."),
     "too_long": mark("Is too long; at most {limit}."),
     "too_many": mark("Too many; at most {limit}."),
+    "too_old": mark("Lies more than {limit} years back."),
     "too_short": mark("Is too short; at least {limit}."),
     "unknown": mark("Is not known: {limit}"),
     "wrong_password": mark("Is not your present password."),

@@ -203,7 +203,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_calendar_feed_kind_of_id"), ["kind", "of_id"], unique=False
+            "uq_calendar_feed_standing",
+            ["kind", "of_id"],
+            unique=True,
+            sqlite_where=sa.text("revoked_at IS NULL"),
+            postgresql_where=sa.text("revoked_at IS NULL"),
         )
 
     op.create_table(
@@ -1009,7 +1013,11 @@ def downgrade() -> None:
     op.drop_table("first_answer")
     op.drop_table("credential")
     with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_calendar_feed_kind_of_id"))
+        batch_op.drop_index(
+            "uq_calendar_feed_standing",
+            sqlite_where=sa.text("revoked_at IS NULL"),
+            postgresql_where=sa.text("revoked_at IS NULL"),
+        )
 
     op.drop_table("calendar_feed")
     with op.batch_alter_table("api_token", schema=None) as batch_op:
