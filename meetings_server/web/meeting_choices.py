@@ -1,0 +1,151 @@
+"""What a meeting's form chooses from: host units, main points, chairs, the tree of the audience."""
+
+from datetime import date
+from typing import Any
+
+from litestar import Response, get
+from litestar.exceptions import NotFoundException
+from litestar.status_codes import HTTP_200_OK
+from sqlalchemy import ColumnElement, case, select
+from sqlalchemy.orm import Session
+
+from meetings_server.database import Database
+from meetings_server.i18n import ngettext
+from meetings_server.web.meeting_words import LEVELS, word
+from meetings_server.web.pages import PageRequest
+from rooms.bridge_points import BridgePoint
+from rooms.folding import fold, folded_words
+from rooms.hierarchy import Unit, load_tree, valid_on
+from rooms.kernel import civil_day, utcnow
+from rooms.people import Person, Role, RoleGrant
+from rooms.policies import Actor, Permission, governed, holding, top_units
+
+MOST_CHOICES = 20
+MOST_TYPED = 100
+
+Choice = dict[str, Any]
+
+
+def host_units(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Units for which the actor may make meetings, those of their grants first."""
+    first = [unit.id for unit in top_units(session, actor, Permission.MEETING_WRITE, on)]
+    rows = session.execute(
+        select(Unit.id, Unit.name, Unit.level)
+        .where(
+            valid_on(Unit, on),
+            governed(actor, Permission.MEETING_WRITE, Unit.id, on),
+            *_words(Unit.folded.expression, query),
+        )
+        .order_by(case((Unit.id.in_(first), 0), else_=1), Unit.position, Unit.id)
+        .limit(MOST_CHOICES)
+    )
+    return [_choice(unit_id, name, word(LEVELS, level)) for unit_id, name, level in rows]
+
+
+def all_units(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Any unit, by its code: what the calendar is filtered by."""
+    rows = session.execute(
+        select(Unit.code, Unit.name, Unit.level)
+        .where(valid_on(Unit, on), *_words(Unit.folded.expression, query))
+        .order_by(case((Unit.id == actor.unit_id, 0), else_=1), Unit.position, Unit.id)
+        .limit(MOST_CHOICES)
+    )
+    return [_choice(code, name, word(LEVELS, level)) for code, name, level in rows]
+
+
+def main_points(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Bridge points by the name of the point or of its unit, those of the actor's unit first."""
+    rows = session.execute(
+        select(BridgePoint.id, BridgePoint.name, Unit.name, BridgePoint.capacity)
+        .join(Unit, Unit.id == BridgePoint.unit_id)
+        .where(valid_on(Unit, on), *_words(Unit.folded.expression, query))
+        .order_by(
+            case((BridgePoint.unit_id == actor.unit_id, 0), else_=1), Unit.position, BridgePoint.id
+        )
+        .limit(MOST_CHOICES)
+    )
+    return [
+        _choice(
+            point_id,
+            name,
+            " · ".join(
+                [unit]
+                + (
+                    [ngettext("%(num)s seat", "%(num)s seats", seats) % {"num": seats}]
+                    if seats
+                    else []
+                )
+            ),
+        )
+        for point_id, name, unit, seats in rows
+    ]
+
+
+def officials(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Officials by name, those of the actor's own unit first."""
+    held = select(RoleGrant.person_id).where(RoleGrant.role == Role.OFFICIAL.value, holding(on))
+    rows = session.execute(
+        select(Person.id, Person.name, Person.title, Unit.name)
+        .join(Unit, Unit.id == Person.unit_id)
+        .where(Person.active, Person.id.in_(held), *_words(Person.folded.expression, query))
+        .order_by(case((Person.unit_id == actor.unit_id, 0), else_=1), Person.name, Person.id)
+        .limit(MOST_CHOICES)
+    )
+    return [
+        _choice(person_id, name, ", ".join(part for part in (title, unit) if part))
+        for person_id, name, title, unit in rows
+    ]
+
+
+def _words(column: ColumnElement[str], query: str) -> list[ColumnElement[bool]]:
+    return [column.like(pattern, escape="\\") for pattern in folded_words(query)]
+
+
+def _choice(key: int | str, label: str, note: str) -> Choice:
+    return {"id": key, "label": label, "note": note}
+
+
+SOURCES = {"units": all_units, "hosts": host_units, "points": main_points, "chairs": officials}
+
+
+@get("/meetings/choices/{what:str}", include_in_schema=False, sync_to_thread=True)
+def choices(request: PageRequest, db: Database, what: str) -> Response[list[Choice]]:
+    """At most twenty choices that fit what has been typed."""
+    if what not in SOURCES:
+        raise NotFoundException
+    query = request.query_params.get("q", "")[:MOST_TYPED]
+    with db.reader() as session:
+        found = SOURCES[what](session, request.user.actor, query, civil_day(utcnow()))
+    return Response(found, status_code=HTTP_200_OK, headers={"cache-control": "no-store"})
+
+
+@get("/meetings/tree", include_in_schema=False, sync_to_thread=True)
+def audience_tree(request: PageRequest, db: Database) -> Response[dict[str, Any]]:
+    """The units of today for the audience's boxes, parents first: one row for each unit.
+
+    Rows are `[code, index of the parent or -1, index of the level, name, folded name]`.
+    """
+    del request  # the units are known to everyone who is logged in
+    with db.reader() as session:
+        tree = load_tree(session, civil_day(utcnow()))
+    nodes = [node for root in tree.roots for node in tree.subtree(root.id)]
+    place = {node.id: index for index, node in enumerate(nodes)}
+    levels = tree.levels
+    rank = {level: index for index, level in enumerate(levels)}
+    body = {
+        "levels": [[level, word(LEVELS, level)] for level in levels],
+        "units": [
+            [
+                node.code,
+                place.get(node.parent_id or 0, -1),
+                rank[node.level],
+                node.name,
+                fold(node.name),
+            ]
+            for node in nodes
+        ],
+    }
+    return Response(body, headers={"cache-control": "private, max-age=300"})
+
+
+HANDLERS = [choices, audience_tree]
