@@ -7,8 +7,8 @@ from litestar import Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from meetings_server.api import calendars as api_calendars
 from meetings_server.api import attendance as api_attendance
+from meetings_server.api import calendars as api_calendars
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import reference
 from meetings_server.api import search as api_search
@@ -75,7 +75,7 @@ PLACES = [
 ]
 
 # Calls for programs, below /api/v1.
-CALLS = [api_calendars, api_meetings, api_search, api_units]
+CALLS = [api_attendance, api_calendars, api_meetings, api_search, api_units]
 
 
 def root_router() -> Router:

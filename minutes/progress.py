@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from minutes.receipts import Circulation, Receipt, Step, visible_receipts
@@ -149,3 +150,43 @@ def _place(tree: Tree, branches: dict[int, Branch], stop: Stop) -> None:
     else:
         branch.counts.add(stop)
         branch.stops.append(stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One round: who sent it when, from which unit, by which rules, to how many."""
+
+    sent_at: datetime
+    sent_by: str
+    from_unit: str
+    rules: list[dict[str, Any]]
+    deadline: datetime | None
+    units: int
+
+
+def sendings(session: Session, directive_id: int) -> list[Sending]:
+    """The rounds of a directive in their order; one statement.
+
+    The caller has seen to it that the actor may see the whole way.
+    """
+    reached = (
+        select(func.count())
+        .where(Receipt.circulation_id == Circulation.id)
+        .correlate(Circulation)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Circulation.sent_at,
+            Person.name,
+            Unit.name,
+            Circulation.rules,
+            Circulation.deadline,
+            reached,
+        )
+        .join(Person, Person.id == Circulation.sent_by)
+        .join(Unit, Unit.id == Circulation.from_unit_id)
+        .where(Circulation.directive_id == directive_id)
+        .order_by(Circulation.id)
+    )
+    return [Sending(*row) for row in rows]

@@ -7,12 +7,19 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, and_, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from minutes.directives import Directive, DirectiveState, UnknownDirective
+from minutes.directives import (
+    Directive,
+    DirectiveFile,
+    DirectiveState,
+    DirectiveWrongState,
+    UnknownDirective,
+    UnknownDirectiveFile,
+)
 from rooms.hierarchy import Unit
 from rooms.kernel import Base, NotFound
-from rooms.policies import Actor, Permission, governed, require
+from rooms.policies import Actor, Permission, governed, granted_units, holds, require
 
 
 class Step(StrEnum):
@@ -164,3 +171,77 @@ def visible_receipts(actor: Actor, on: date) -> ColumnElement[bool]:
             )
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableFile:
+    """What a download needs once the right has been checked. `size` in bytes."""
+
+    sha256: str
+    filename: str
+    media_type: str
+    size: int
+
+
+def file_to_read(
+    session: Session, actor: Actor, directive_id: int, n: int, on: date
+) -> ReadableFile:
+    """A file for whoever may see the directive; of a recalled one only for its issuer.
+
+    Raises `UnknownDirective`, `UnknownDirectiveFile`, `DirectiveWrongState` where it is recalled.
+    """
+    directive = visible_directive(session, actor, directive_id, on)
+    if directive.state == DirectiveState.RECALLED.value and not holds(
+        session, actor, Permission.DIRECTIVE_READ, directive.issuing_unit_id, on
+    ):
+        raise DirectiveWrongState(directive.state, "download")
+    file = session.get(DirectiveFile, (directive_id, n))
+    if file is None:
+        raise UnknownDirectiveFile(directive_id, n)
+    return ReadableFile(file.sha256, file.filename, file.media_type, file.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an actor may do with a directive that they see, beside what a recipient may."""
+
+    writes: bool
+    """Issues, circulates and recalls it."""
+    reads_all: bool
+    """Sees the whole way, and the files even after a recall."""
+
+
+def rights_on(
+    session: Session, actor: Actor, directive_id: int, on: date
+) -> tuple[Directive, Rights]:
+    """A directive the actor may see with its issuer and clerk, and their rights; one statement.
+
+    Raises `UnknownDirective`.
+    """
+    row = session.execute(
+        select(
+            Directive,
+            governed(actor, Permission.DIRECTIVE_WRITE, Directive.issuing_unit_id, on),
+            governed(actor, Permission.DIRECTIVE_READ, Directive.issuing_unit_id, on),
+        )
+        .where(Directive.id == directive_id, visible_directives(actor, on))
+        .options(joinedload(Directive.issuing_unit), joinedload(Directive.creator))
+    ).one_or_none()
+    if row is None:
+        raise UnknownDirective(directive_id)
+    return row[0], Rights(row[1], row[2])
+
+
+def receipts_at_desk(
+    session: Session, actor: Actor, directive_id: int, on: date
+) -> Sequence[Receipt]:
+    """The receipts at the actor's own desks, with unit and round; one statement."""
+    return session.scalars(
+        select(Receipt)
+        .where(
+            Receipt.directive_id == directive_id,
+            Receipt.unit_id.in_(granted_units(actor, Permission.DIRECTIVE_READ, on)),
+        )
+        .options(joinedload(Receipt.unit), joinedload(Receipt.circulation))
+        .order_by(Receipt.unit_id)
+    ).all()

@@ -36,7 +36,7 @@ def run_demo(settings: Settings, catalogue: str, data: Path | None) -> None:
         migrations.migrate(settings.effective_database_url)
         database = Database(settings.effective_database_url, [apply_effects])
         if not is_seeded(database):
-            seed(database, read_shipped(catalogue), utcnow())
+            seed(database, read_shipped(catalogue), utcnow(), settings.files)
         database.dispose()
         app = create_app(settings)
         app.state.demo = True

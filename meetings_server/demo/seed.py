@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.demo.papers import seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.identity.passwords import set_password
 from rooms.audience import Rule
@@ -30,8 +32,13 @@ def is_seeded(database: Database) -> bool:
         return bool(session.scalar(select(func.count()).select_from(Unit)))
 
 
-def seed(database: Database, units: Iterable[UnitRow], now: datetime) -> None:
-    """Units with an official address and a bridge point each, people, and meetings around now."""
+def seed(
+    database: Database, units: Iterable[UnitRow], now: datetime, files: Path | None = None
+) -> None:
+    """Units with an official address and a bridge point each, people, meetings around now, papers.
+
+    `files`: the folder of the documents; without one there are none.
+    """
     with database.transaction() as session:
         import_units(session, [_with_address(row) for row in units], VALID_FROM)
         tree = load_tree(session, civil_day(now))
@@ -39,6 +46,8 @@ def seed(database: Database, units: Iterable[UnitRow], now: datetime) -> None:
         actors = _add_people(session, tree, now)
     for request, at in _meetings(database, tree, now):
         _book(database, actors["thuky"], request, at)
+    if files is not None:
+        seed_papers(database, actors, files, now)
 
 
 def _with_address(row: UnitRow) -> UnitRow:

@@ -138,6 +138,10 @@ def _notices() -> dict[str, tuple[str, str]]:
     return {
         "saved": ("success", _("Saved.")),
         "meeting_booked": ("success", _("The meeting is kept as a draft; its rooms are held.")),
+        "meeting_made_once": (
+            "info",
+            _("This meeting has been made already; nothing was made twice."),
+        ),
         "meeting_scheduled": ("success", _("The invitation has gone out.")),
         "meeting_changed": ("success", _("Changed; everyone invited is being told.")),
         "meeting_cancelled": ("success", _("Cancelled; everyone invited is being told.")),
@@ -160,6 +164,17 @@ def _notices() -> dict[str, tuple[str, str]]:
         ),
         "session_ended": ("success", _("The login has ended.")),
         "token_revoked": ("success", _("The token is worthless now.")),
+        "directive_acknowledged": ("success", _("Confirmed; the sender sees it.")),
+        "directive_circulated": ("success", _("Sent; the recipients are being told.")),
+        "directive_discarded": ("success", _("The draft is gone.")),
+        "directive_drafted": ("success", _("Kept as a draft.")),
+        "directive_had_by_all": (
+            "info",
+            _("All of these units have it already; nothing was sent."),
+        ),
+        "directive_issued": ("success", _("Issued. Now choose who receives it.")),
+        "directive_recalled": ("success", _("Recalled; the recipients see it and why.")),
+        "paper_pointer_kept": ("success", _("Kept where the paper lies; nothing else was saved.")),
         "logged_out": ("info", _("You are logged out.")),
     }
 

@@ -1,0 +1,216 @@
+"""Documents of the demonstration: one on its way to every unit, one that waits for the city, a draft."""
+
+import io
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from meetings_server.database import Database
+from minutes.circulation import acknowledge, circulate, mark, recall
+from minutes.directives import Directive
+from minutes.file_kinds import PDF
+from minutes.forms.documents import Letterhead
+from minutes.forms.pdf import render_pdf
+from minutes.forms.sheet import Heading, Paragraph, Sheet, Signature
+from minutes.forms.wording import head, recipient_lines
+from minutes.issuing import NewDirective, draft_directive, end_of, issue
+from minutes.receipts import Step
+from minutes.storage import MEGABYTE, FolderStore, ReceivedFile
+from rooms.audience import Rule
+from rooms.hierarchy import Tree, load_tree
+from rooms.kernel import civil_day
+from rooms.policies import Actor
+
+EVERYONE = tuple(
+    Rule(include=True, by="level", level=level) for level in ("department", "district", "ward")
+)
+
+
+def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now: datetime) -> None:
+    """`folder`: where documents lie by content hash. Seven of ten units have the first document."""
+    store = FolderStore(folder)
+    sent_at = now - timedelta(hours=26)
+    with database.transaction() as session:
+        tree = load_tree(session, civil_day(now))
+        order = _issued(
+            session,
+            store,
+            actors["thuky"],
+            _new(
+                tree,
+                "01",
+                "directive",
+                "CT-UBND",
+                "Tăng cường bảo đảm an toàn thông tin trong hội nghị trực tuyến",
+                "Đỗ Hoàng Long",
+                civil_day(sent_at),
+                "urgent",
+                end_of(civil_day(now)) if now.hour < 12 else now + timedelta(hours=20),  # noqa: PLR2004 -- noon in UTC: the day is nearly over
+            ),
+            sent_at,
+            number=14,
+        )
+        circulate(session, actors["thuky"], order.id, EVERYONE, None, sent_at)
+        _answers(session, tree, actors["thuky"], order, sent_at)
+        report = _issued(
+            session,
+            store,
+            actors["thuky.snv"],
+            _new(
+                tree,
+                "01-SNV",
+                "report",
+                "BC-SNV",
+                "Kết quả rà soát cán bộ trực điểm cầu năm 2026",
+                "Nguyễn Văn Bình",
+                civil_day(now),
+                "normal",
+                now + timedelta(days=4),
+            ),
+            now - timedelta(hours=2),
+            number=208,
+        )
+        to_city = [Rule(include=True, by="unit", unit=tree.roots[0].code)]
+        circulate(session, actors["thuky.snv"], report.id, to_city, None, now - timedelta(hours=2))
+        plan = _new(
+            tree,
+            "01",
+            "plan",
+            "KH-UBND",
+            "Diễn tập ứng cứu sự cố đường truyền tại các điểm cầu",
+            "Đỗ Hoàng Long",
+            civil_day(now),
+            "normal",
+            now + timedelta(days=10),
+        )
+        draft_directive(session, actors["thuky"], plan, now, [_paper(store, plan, None)])
+        _recalled(session, store, tree, actors["thuky"], sent_at)
+
+
+def _new(
+    tree: Tree,
+    unit: str,
+    kind: str,
+    symbol: str,
+    title: str,
+    signer: str,
+    day: date,
+    urgency: str,
+    deadline: datetime,
+) -> NewDirective:
+    issuer = tree.by_code.get(unit, tree.roots[0])
+    return NewDirective(
+        issuing_unit_id=issuer.id,
+        kind=kind,
+        symbol=symbol,
+        title=title,
+        signed_by_name=signer,
+        signed_by_title="Phó Chủ tịch" if unit == "01" else "Phó Giám đốc",
+        document_date=day,
+        secrecy="open",
+        urgency=urgency,
+        deadline=deadline,
+    )
+
+
+def _issued(
+    session: Session,
+    store: FolderStore,
+    actor: Actor,
+    new: NewDirective,
+    at: datetime,
+    number: int,
+) -> Directive:
+    directive = draft_directive(session, actor, new, at, [_paper(store, new, number)])
+    return issue(session, actor, directive.id, at, number)
+
+
+def _answers(
+    session: Session, tree: Tree, actor: Actor, directive: Directive, sent_at: datetime
+) -> None:
+    """What came back since, spread over the units; the demo's own wards are left to their clerks."""
+    left_alone = {"00181", "006", "01-SNV"}
+    units = [node for node in tree.by_id.values() if node.parent_id is not None]
+    for place, node in enumerate(units):
+        if node.code in left_alone or place % 4 == 3:  # noqa: PLR2004 -- every fourth is silent
+            continue
+        at = sent_at + timedelta(minutes=7 + place)
+        if place % 4 == 0:
+            acknowledge(session, actor, directive.id, node.id, at)
+        else:
+            step = Step.READ if place % 2 else Step.RECEIVED
+            mark(session, actor, directive.id, node.id, step, at)
+
+
+def _recalled(session: Session, store: FolderStore, tree: Tree, actor: Actor, at: datetime) -> None:
+    new = _new(
+        tree,
+        "01",
+        "notice",
+        "TB-UBND",
+        "Lịch kiểm tra đường truyền quý IV",
+        "Đỗ Hoàng Long",
+        civil_day(at),
+        "normal",
+        at + timedelta(days=5),
+    )
+    notice = _issued(session, store, actor, new, at, number=301)
+    districts = [Rule(include=True, by="level", level="district")]
+    circulate(session, actor, notice.id, districts, None, at)
+    reason = "Sai ngày kiểm tra; có thông báo khác thay thế."
+    recall(session, actor, notice.id, reason, at + timedelta(hours=3))
+
+
+def _paper(store: FolderStore, new: NewDirective, number: int | None) -> ReceivedFile:
+    issuer = "Ủy ban nhân dân Thành phố Hà Nội" if new.symbol.endswith("UBND") else "Sở Nội vụ"
+    letterhead = Letterhead(
+        superior="" if new.symbol.endswith("UBND") else "Ủy ban nhân dân Thành phố Hà Nội",
+        issuer=issuer,
+        number=number,
+        symbol=new.symbol,
+        place="Hà Nội",
+        day=new.document_date,
+    )
+    title = {"directive": "CHỈ THỊ", "report": "BÁO CÁO", "plan": "KẾ HOẠCH"}.get(
+        new.kind, "THÔNG BÁO"
+    )
+    sheet = Sheet(
+        language="vi",
+        name=f"{title} {new.title}",
+        head=head(letterhead),
+        title=title,
+        subject=new.title,
+        watermark="",
+        blocks=(
+            Paragraph(
+                "Để các hội nghị trực tuyến diện rộng của Thành phố được thông suốt và an toàn, "
+                "các sở, ban, ngành, Ủy ban nhân dân các quận, huyện, thị xã và các phường, xã, "
+                "thị trấn thực hiện các nội dung sau:"
+            ),
+            Heading("1. Trước hội nghị"),
+            Paragraph(
+                "Kiểm tra hình ảnh, âm thanh, máy quay, đường truyền chính và đường truyền dự phòng "
+                "chậm nhất 30 phút trước giờ khai mạc; báo sẵn sàng trên hệ thống."
+            ),
+            Heading("2. Trong hội nghị"),
+            Paragraph(
+                "Cán bộ trực điểm cầu không rời vị trí; khi mất kết nối phải báo ngay để được hỗ trợ."
+            ),
+            Heading("3. Tổ chức thực hiện"),
+            Paragraph(
+                "Văn thư các đơn vị xác nhận đã tiếp nhận văn bản này trên hệ thống đúng thời hạn./."
+            ),
+        ),
+        signatures=(
+            Signature(
+                ("TM. ỦY BAN NHÂN DÂN", "KT. CHỦ TỊCH", "PHÓ CHỦ TỊCH")
+                if new.symbol.endswith("UBND")
+                else ("KT. GIÁM ĐỐC", "PHÓ GIÁM ĐỐC"),
+                new.signed_by_name,
+            ),
+        ),
+        recipients=recipient_lines(("Như trên", "Lãnh đạo Thành phố"), "VT"),
+    )
+    content = io.BytesIO(render_pdf(sheet))
+    return store.put(content, PDF, f"{number or 'du-thao'}-{new.symbol}.pdf", MEGABYTE)
