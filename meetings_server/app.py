@@ -17,6 +17,7 @@ from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
 from meetings_server.jobs import ticking
+from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
 from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
@@ -26,7 +27,7 @@ from meetings_server.web.static_files import static_files
 from rooms.kernel import DomainError
 
 # What runs as long as the server does; entered in this order, left in the other.
-RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [sending, ticking]
+RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [live, sending, ticking]
 
 MEBIBYTE = 1024 * 1024
 
@@ -38,7 +39,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for part in RUNNING:
+            # A demonstration has parts of its own.
+            for part in [*RUNNING, *app.state.get("also_running", [])]:
                 await stack.enter_async_context(part(app))
             yield
         if database is None:

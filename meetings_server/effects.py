@@ -5,11 +5,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from meetings_server.live import hints
 from meetings_server.mail import invitations
 from rooms.kernel import Event
 
 # Each entry: the event's type and what to do with it. The function gets the session and the event.
-WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [*invitations.EFFECTS]
+WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
+    *hints.EFFECTS,
+    *invitations.EFFECTS,
+]
 
 
 def apply_effects(session: Session, fact: Event) -> None:

@@ -18,6 +18,8 @@ from meetings_server.live import roster, socket
 from meetings_server.web import (
     account,
     admin,
+    board,
+    checkin,
     circulation,
     directive_form,
     directive_page,
@@ -63,6 +65,8 @@ PLACES = [
     directives,
     units,
     points,
+    board,
+    checkin,
     search,
     admin,
     people_admin,

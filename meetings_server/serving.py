@@ -9,11 +9,17 @@ from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
 from meetings_server.app import create_app
+from meetings_server.live.protocol import LiveProtocol
 from meetings_server.settings import Settings
 
 STOP_SECONDS = 5
 """How long requests under way may take when the server is told to stop."""
 
+
+LARGEST_FRAME = 16 * 1024
+"""Bytes of a message over a websocket; check-ins are small."""
+PING_SECONDS = 50.0
+"""Finds lines whose other end is gone; the live heartbeat keeps the others warm already."""
 
 WORKER_THREADS = 32
 """Handlers at work at once. More than cores: some wait for the commit of a check-in."""
@@ -46,8 +52,11 @@ def make_server(settings: Settings, app: Litestar | None = None) -> uvicorn.Serv
             port=settings.port,
             log_level=settings.log_level,
             access_log=False,
-            ws="websockets-sansio",
+            ws=LiveProtocol,
             ws_per_message_deflate=False,
+            ws_max_size=LARGEST_FRAME,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )

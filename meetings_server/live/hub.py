@@ -1,0 +1,321 @@
+"""The hub: for each watched meeting it tails the log and writes frames to all who watch.
+
+A frame is built once for each scope and tick, and the same bytes go to every line of the scope. The
+first change goes out at once, further ones are gathered for a tick, so that the cost grows with
+ticks and not with check-ins. A hint wakes the tail; without one the heartbeat does, so that a lost
+hint heals. A client that does not read gets nothing more until it has, and then a fresh snapshot.
+
+Everything here runs on the event loop; only the log is read in threads.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, TypeVar
+
+from meetings_server.database import Database
+from meetings_server.live import frames
+from meetings_server.live.picture import Picture, rows_after
+from meetings_server.live.protocol import Line, text_frame
+from rooms.rollup import Scope
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+READERS = 2
+MANY_LINES = 500
+"""Up to so many lines every tick may go to all of them."""
+CHUNK = 500
+"""Lines written to before others get a turn on the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds and sizes of the hub."""
+
+    tick: float = 0.1
+    longest_tick: float = 1.0
+    heartbeat: float = 25.0
+    retry: float = 1.0
+    """After the log could not be read."""
+    lag_check: float = 0.5
+    lag_limit: float = 30.0
+    """A client that has not read for so long is cut off."""
+    most_backlog: int = 1024 * 1024
+    """Bytes that may wait for a client before it counts as lagging."""
+    most_lines: int = 60_000
+
+
+@dataclass(eq=False, slots=True)
+class Subscriber:
+    """A line that watches a scope."""
+
+    line: Line
+    scope: Scope
+    lagging_since: float | None = None
+
+
+@dataclass(eq=False)
+class Room:
+    """A watched meeting: its picture, its subscribers by scope, and the task that serves them."""
+
+    picture: Picture
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the picture goes forward and frames go out: their revision must not run ahead."""
+    subscribers: dict[str, set[Subscriber]] = field(default_factory=dict)
+    laggards: set[Subscriber] = field(default_factory=set)
+    task: asyncio.Task[None] | None = None
+    empty_since: float | None = None
+    siblings_told: float = 0.0
+    """When counts from above last went out to those who get them because of a neighbour."""
+    closed: bool = False
+
+
+class Hub:
+    """All watched meetings of this process."""
+
+    def __init__(self, db: Database, pace: Pace | None = None) -> None:
+        self.pace = pace or Pace()
+        self.lines = 0
+        self._db = db
+        self._rooms: dict[int, asyncio.Future[Room]] = {}
+        self._readers = ThreadPoolExecutor(READERS, "live-reader")
+
+    @property
+    def is_full(self) -> bool:
+        return self.lines >= self.pace.most_lines
+
+    def tell(self, meeting_id: int | None) -> None:
+        """A hint: this meeting's log, or that of any, may have grown. On the event loop."""
+        watched = self._rooms.values() if meeting_id is None else [self._rooms.get(meeting_id)]
+        for found in watched:
+            if found is not None and _is_open(found):
+                found.result().wake.set()
+
+    async def join(
+        self, meeting_id: int, scope: Scope, line: Line, after: int | None = None
+    ) -> Subscriber:
+        """Watch a scope from now on; the first frame is written before this returns.
+
+        `after` is the last revision the client has seen. Raises `UnknownMeeting`.
+        """
+        while True:
+            room = await self._room(meeting_id)
+            if after is not None and after > room.picture.revision:
+                # The client has been told by another process what this one has not read yet.
+                async with room.turn:
+                    await self._advance(room)
+                room.wake.set()
+            if not room.closed:
+                break
+        picture = room.picture
+        feed = picture.feed(scope)
+        if after is not None and picture.meeting_revision <= after <= picture.revision:
+            payload = frames.changes_after(picture, feed, after)
+        else:
+            payload = frames.snapshot(picture, feed)
+        line.write(payload, text_frame(payload))
+        subscriber = Subscriber(line, scope)
+        room.subscribers.setdefault(scope.code, set()).add(subscriber)
+        room.empty_since = None
+        self.lines += 1
+        return subscriber
+
+    def leave(self, meeting_id: int, subscriber: Subscriber) -> None:
+        self.lines -= 1
+        found = self._rooms.get(meeting_id)
+        if found is None or not _is_open(found):
+            return
+        room = found.result()
+        room.laggards.discard(subscriber)
+        watching = room.subscribers.get(subscriber.scope.code)
+        if watching is None:
+            return
+        watching.discard(subscriber)
+        if not watching:
+            del room.subscribers[subscriber.scope.code]
+            feed = room.picture.feeds.get(subscriber.scope.code)
+            if feed is not None:
+                room.picture.forget(feed)
+
+    async def stop(self) -> None:
+        """End all tasks; the server itself closes the sockets with 1012."""
+        rooms = [found.result() for found in self._rooms.values() if _is_open(found)]
+        self._rooms.clear()
+        tasks = [room.task for room in rooms if room.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._readers.shutdown()
+
+    async def _room(self, meeting_id: int) -> Room:
+        """The room of a meeting; read once, however many come at the same moment."""
+        found = self._rooms.get(meeting_id)
+        if found is None or (found.done() and not _is_open(found)):
+            found = asyncio.ensure_future(self._open(meeting_id))
+            self._rooms[meeting_id] = found
+        # A client that leaves meanwhile must not take the others' reading with it.
+        return await asyncio.shield(found)
+
+    async def _open(self, meeting_id: int) -> Room:
+        room = Room(await self._in_thread(self._read_picture, meeting_id))
+        # Whatever was committed while the picture was read had its hint before the room was there.
+        room.wake.set()
+        room.task = asyncio.create_task(self._serve(meeting_id, room))
+        return room
+
+    async def _serve(self, meeting_id: int, room: Room) -> None:
+        clock = asyncio.get_running_loop().time
+        beat = clock() + self.pace.heartbeat
+        while not room.closed:
+            await _wait(room.wake, min(beat, self._next_look(room, clock())) - clock())
+            room.wake.clear()
+            cost = 0.0
+            try:
+                async with room.turn:
+                    await self._advance(room)
+                    due = clock() >= beat
+                    cost = await self._flush(room, clock(), everything=due)
+                    if due:
+                        beat = clock() + self.pace.heartbeat
+                        await self._beat(room)
+                self._revive(room, clock())
+            except Exception:  # the database may be away for a while
+                log.exception("the log of meeting %s could not be served", meeting_id)
+                room.wake.set()
+                cost = self.pace.retry
+            self._close_if_deserted(meeting_id, room, clock())
+            await asyncio.sleep(min(self.pace.longest_tick, max(self.pace.tick, 2 * cost)))
+
+    def _next_look(self, room: Room, now: float) -> float:
+        """When something is to be done without a hint."""
+        if room.laggards:
+            return now + self.pace.lag_check
+        if room.picture.dirty:
+            return room.siblings_told + self.pace.longest_tick
+        return now + self.pace.heartbeat
+
+    def _close_if_deserted(self, meeting_id: int, room: Room, now: float) -> None:
+        if room.subscribers:
+            return
+        if room.empty_since is None:
+            room.empty_since = now
+        elif now - room.empty_since > self.pace.heartbeat:
+            room.closed = True
+            del self._rooms[meeting_id]
+
+    async def _advance(self, room: Room) -> None:
+        """Bring the picture to the end of the log. Under `turn`."""
+        picture = room.picture
+        rows = await self._in_thread(self._read_rows, picture.meeting.id, picture.revision)
+        if any(row[1] is None for row in rows):
+            await self._renew(room)
+        elif rows:
+            picture.apply({row[1]: row[1:] for row in rows}.values())
+            picture.revision = rows[-1][0]
+
+    async def _renew(self, room: Room) -> None:
+        """The meeting itself has changed: read all of it, tell, and show all of it anew."""
+        room.picture = await self._in_thread(self._read_picture, room.picture.meeting.id)
+        told = frames.meeting(room.picture)
+        for watching in list(room.subscribers.values()):
+            for scope in [subscriber.scope for subscriber in watching][:1]:
+                await self._deliver(room, watching, told)
+                shown = frames.snapshot(room.picture, room.picture.feed(scope))
+                await self._deliver(room, watching, shown)
+
+    async def _flush(self, room: Room, now: float, *, everything: bool) -> float:
+        """Write what has changed; gives the seconds of the event loop that it took.
+
+        What goes to many because of a neighbour's check-in goes out once a second.
+        """
+        picture = room.picture
+        siblings = everything or now >= room.siblings_told + self._sibling_pause()
+        shared: dict[tuple[int, ...], bytes] = {}
+        spent = 0.0
+        for feed in list(picture.dirty):
+            began = perf_counter()
+            if feed.changed_points:
+                payload = frames.changes(picture, feed)
+            elif siblings:
+                # Only counts from above: the same bytes for all siblings.
+                key = tuple(sorted(feed.changed_units))
+                payload = shared.get(key) or frames.changes(picture, feed)
+                shared[key] = payload
+                room.siblings_told = now
+            else:
+                continue
+            feed.settle()
+            picture.dirty.discard(feed)
+            spent += perf_counter() - began
+            spent += await self._deliver(
+                room, room.subscribers.get(feed.scope.code, set()), payload
+            )
+        return spent
+
+    def _sibling_pause(self) -> float:
+        return self.pace.longest_tick if self.lines > MANY_LINES else 0.0
+
+    async def _beat(self, room: Room) -> None:
+        payload = frames.heartbeat(room.picture)
+        for watching in list(room.subscribers.values()):
+            await self._deliver(room, watching, payload)
+
+    async def _deliver(self, room: Room, watching: set[Subscriber], payload: bytes) -> float:
+        """The same bytes to every line; gives the seconds it took without the pauses."""
+        frame = text_frame(payload)
+        lines = list(watching)
+        spent = 0.0
+        for first in range(0, len(lines), CHUNK):
+            began = perf_counter()
+            for subscriber in lines[first : first + CHUNK]:
+                if subscriber.lagging_since is not None:
+                    continue
+                if subscriber.line.backlog() > self.pace.most_backlog:
+                    subscriber.lagging_since = asyncio.get_running_loop().time()
+                    room.laggards.add(subscriber)
+                    continue
+                subscriber.line.write(payload, frame)
+            spent += perf_counter() - began
+            if first + CHUNK < len(lines):
+                await asyncio.sleep(0)
+        return spent
+
+    def _revive(self, room: Room, now: float) -> None:
+        """Clients that read again get all of it anew; those that do not are cut off."""
+        for subscriber in list(room.laggards):
+            if subscriber.line.backlog() == 0:
+                room.laggards.discard(subscriber)
+                subscriber.lagging_since = None
+                payload = frames.snapshot(room.picture, room.picture.feed(subscriber.scope))
+                subscriber.line.write(payload, text_frame(payload))
+            elif now - (subscriber.lagging_since or now) > self.pace.lag_limit:
+                room.laggards.discard(subscriber)
+                subscriber.line.abort()
+
+    def _read_picture(self, meeting_id: int) -> Picture:
+        with self._db.reader() as session:
+            return Picture.read(session, meeting_id)
+
+    def _read_rows(self, meeting_id: int, revision: int) -> list[Any]:
+        with self._db.reader() as session:
+            return rows_after(session, meeting_id, revision)
+
+    async def _in_thread(self, read: Callable[..., T], *arguments: int) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, read, *arguments)
+
+
+def _is_open(found: asyncio.Future[Room]) -> bool:
+    return found.done() and not found.cancelled() and found.exception() is None
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), max(0.0, seconds))

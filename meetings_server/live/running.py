@@ -1,0 +1,66 @@
+"""The live path as a part of the running server, and the way in for pages and calls.
+
+A page or a call that takes a check-in asks `check_in(request.app, actor, CheckIn(...))` in its
+worker thread; it must not hold a transaction of its own meanwhile.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from litestar import Litestar
+
+from meetings_server.database import Database
+from meetings_server.live.hints import Hints
+from meetings_server.live.hub import Hub, Pace
+from meetings_server.live.writer import CheckInWriter
+from rooms.attendance import CheckIn, require_check_in
+from rooms.kernel import civil_day, utcnow
+from rooms.policies import Actor
+
+COMMIT_SECONDS = 30
+"""How long a handler waits for its commit: past it the database is not answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What runs for the live path; in the application's state as `live`."""
+
+    hub: Hub
+    writer: CheckInWriter
+
+
+@asynccontextmanager
+async def live(app: Litestar) -> AsyncIterator[None]:
+    """Start hub, writer and hints; at the end commit what was accepted.
+
+    A `Pace` in the state as `live_pace` sets another one.
+    """
+    db: Database = app.state.database
+    loop = asyncio.get_running_loop()
+    hub = Hub(db, app.state.get("live_pace") or Pace())
+    hints = Hints(db, loop, hub.tell)
+    writer = CheckInWriter(db, loop, hints.publish)
+    hints.start()
+    writer.start()
+    app.state.live = Live(hub, writer)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(writer.stop)
+        await asyncio.to_thread(hints.stop)
+        await hub.stop()
+
+
+def check_in(app: Litestar, actor: Actor, said: CheckIn) -> int:
+    """Check a point in for an actor who may; returns the revision after the commit. Blocks.
+
+    Raises `UnknownMeeting`, `UnknownPoint`, `NotPermitted`, `CheckInNotOpen`, `MeetingClosed`,
+    `FieldInvalid`, `TooManyAtOnce`, `ServerStopping`.
+    """
+    db: Database = app.state.database
+    with db.reader() as session:
+        require_check_in(session, actor, said.meeting_id, said.point_id, civil_day(utcnow()))
+    running: Live = app.state.live
+    return running.writer.submit(said).result(COMMIT_SECONDS)

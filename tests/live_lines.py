@@ -1,0 +1,158 @@
+"""A client of the live line that holds what the frames tell, as a board in a browser does."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from websockets.sync.client import ClientConnection, connect
+
+from meetings_server.serving import make_server
+from meetings_server.settings import Settings
+from tests.programs import free_port
+
+PATIENCE = 10.0
+
+
+@dataclass
+class Holding:
+    """What a client has after applying frames in order."""
+
+    revision: int = -1
+    meeting: dict[str, Any] = field(default_factory=dict)
+    points: dict[int, list[Any]] = field(default_factory=dict)
+    rollup: dict[str, list[int]] = field(default_factory=dict)
+    levels: dict[str, list[int]] = field(default_factory=dict)
+
+    def apply(self, frame: dict[str, Any]) -> None:
+        kind = frame["type"]
+        if kind == "snapshot":
+            self.points, self.rollup, self.levels = {}, {}, {}
+        if kind in {"snapshot", "changes"}:
+            self.points |= {row[0]: row for row in frame["points"]}
+            self.rollup |= {row[0]: row[1:] for row in frame["rollup"]}
+            self.levels |= {row[0]: row[1:] for row in frame["levels"]}
+        if kind in {"snapshot", "meeting"}:
+            self.meeting = frame["meeting"]
+        assert frame["revision"] >= self.revision
+        self.revision = frame["revision"]
+
+    def as_answer(self) -> dict[str, Any]:
+        """In a form that can be compared with `of_answer`."""
+        return {
+            "revision": self.revision,
+            "meeting": self.meeting,
+            "points": self.points,
+            "rollup": self.rollup,
+            "levels": self.levels,
+        }
+
+
+def of_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer of `GET …/attendance` as a holding."""
+    counts = ("invited", "present", "late", "lost", "needs_help")
+    return {
+        "revision": answer["revision"],
+        "meeting": answer["meeting"],
+        "points": {
+            p["point"]: [p["point"], p["state"], p["since"], p["headcount"]]
+            for p in answer["points"]
+        },
+        "rollup": {row["unit"]: [row[name] for name in counts] for row in answer["rollup"]},
+        "levels": {row["level"]: [row[name] for name in counts] for row in answer["levels"]},
+    }
+
+
+class LiveLine:
+    """One open line and what it holds; answers to check-ins are kept apart."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.holding = Holding()
+        self.frames: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
+
+    def receive(self, seconds: float = PATIENCE) -> dict[str, Any]:
+        """The next frame, applied. Raises `TimeoutError`, `ConnectionClosed`."""
+        frame: dict[str, Any] = json.loads(self.connection.recv(timeout=seconds))
+        if frame["type"] in {"ack", "error"}:
+            self.answers.append(frame)
+        else:
+            self.frames.append(frame)
+            self.holding.apply(frame)
+        return frame
+
+    def next_of(self, *kinds: str) -> dict[str, Any]:
+        """The next frame of one of these kinds; the others are applied on the way."""
+        while True:
+            frame = self.receive()
+            if frame["type"] in kinds:
+                return frame
+
+    def until(self, revision: int) -> Holding:
+        """Read on until this revision is held."""
+        while self.holding.revision < revision:
+            self.receive()
+        return self.holding
+
+    def send(self, **message: Any) -> None:
+        self.connection.send(json.dumps({"type": "check_in"} | message))
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """Send a check-in and read on until its answer."""
+        self.send(**message)
+        return self.next_of("ack", "error")
+
+
+@contextmanager
+def line(
+    live_url: str,
+    meeting_id: int,
+    *,
+    token: str | None = None,
+    cookie: str | None = None,
+    query: str = "",
+    **options: Any,
+) -> Iterator[LiveLine]:
+    """Open a line, as a program with a token or as a browser with its session."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    if cookie:
+        headers["cookie"] = f"meetings_session={cookie}"
+    with connect(
+        f"{live_url}/live/meetings/{meeting_id}{query}",
+        additional_headers=headers,
+        compression=None,
+        max_size=None,
+        **options,
+    ) as connection:
+        yield LiveLine(connection)
+
+
+@contextmanager
+def serving(settings: Settings, app: Any) -> Iterator[str]:
+    """The server in a thread of this process, so that a test can reach into it; gives its URL."""
+    port = free_port()
+    server: uvicorn.Server = make_server(
+        Settings(
+            data=settings.data,
+            database_url=settings.database_url,
+            secret_key=settings.secret_key,
+            port=port,
+            log_level="warning",
+        ),
+        app,
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.01)
+            assert thread.is_alive(), "the server ended"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the server did not end"

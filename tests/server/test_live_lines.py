@@ -1,0 +1,478 @@
+"""The live line as its clients have it: frames, rights, check-ins, cuts, closing codes."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from litestar import Litestar
+from websockets.exceptions import ConnectionClosed
+
+from meetings_server.app import create_app
+from meetings_server.database import Database
+from meetings_server.identity.sessions import create_token, open_session
+from meetings_server.live.hub import Pace
+from meetings_server.settings import Settings
+from rooms.attendance import CheckIn, Source
+from rooms.check_ins import record_check_in
+from rooms.kernel import utcnow
+from rooms.people import Person
+from rooms.scheduling import cancel, start
+from tests.factories import City, make_city, scheduled_meeting
+from tests.live_lines import line, of_answer, serving
+
+BEAT = 1.0
+
+
+@dataclass
+class Served:
+    """A running server with a small city and a meeting that starts in ten minutes."""
+
+    url: str
+    app: Litestar
+    db: Database
+    city: City
+    meeting_id: int
+
+    @property
+    def live_url(self) -> str:
+        return self.url.replace("http://", "ws://")
+
+    def token(self, username: str) -> str:
+        with self.db.transaction() as session:
+            return create_token(session, self.city.actors[username].person_id, "test", utcnow())
+
+    def cookie(self, username: str) -> str:
+        with self.db.transaction() as session:
+            person = session.get_one(Person, self.city.actors[username].person_id)
+            return open_session(session, person, utcnow(), 1)
+
+    def call(self, method: str, path: str, username: str, **options: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token(username)}"}
+        return httpx.request(method, f"{self.url}{path}", headers=headers, **options)
+
+    def check_in(self, code: str, state: str, username: str = "kythuat", **facts: Any) -> int:
+        path = f"/api/v1/meetings/{self.meeting_id}/attendance/{self.city.points[code]}"
+        answer = self.call("POST", path, username, json={"state": state} | facts)
+        assert answer.status_code == 200, answer.text
+        revision: int = answer.json()["revision"]
+        return revision
+
+    def attendance(self, username: str, **query: str) -> dict[str, Any]:
+        path = f"/api/v1/meetings/{self.meeting_id}/attendance"
+        answer = self.call("GET", path, username, params=query)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+def city_day(db: Database) -> tuple[City, int]:
+    now = utcnow()
+    with db.transaction() as session:
+        city = make_city(session, now)
+        meeting = scheduled_meeting(session, city, now, starts_at=now + timedelta(minutes=10))
+    return city, meeting.id
+
+
+@pytest.fixture
+def served(settings: Settings, db: Database, city_day: tuple[City, int]) -> Iterator[Served]:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(heartbeat=BEAT, lag_check=0.1)
+    with serving(settings, app) as url:
+        yield Served(url, app, db, *city_day)
+
+
+def test_a_board_sees_a_check_in_within_a_second(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
+        first = board.next_of("snapshot")
+        assert first["columns"] == ["point", "state", "since", "headcount"]
+        assert first["rollup_columns"] == [
+            "unit",
+            "invited",
+            "present",
+            "late",
+            "lost",
+            "needs_help",
+        ]
+        assert [row[1] for row in first["points"]] == ["invited"] * 9
+        assert board.holding.rollup["01"] == [9, 0, 0, 0, 0]
+        began = time.monotonic()
+        revision = served.check_in("00181", "present", headcount=12)
+        seen = board.next_of("changes")
+        assert time.monotonic() - began < 1.0
+        assert seen["revision"] == revision == 1
+        assert [(row[1], row[3]) for row in seen["points"]] == [("present", 12)]
+        assert sorted(seen["rollup"]) == [["006", 4, 1, 0, 0, 0], ["01", 9, 1, 0, 0, 0]]
+        assert seen["levels"] == [["ward", 4, 1, 0, 0, 0]]
+
+
+def test_what_a_client_holds_is_what_the_call_answers(served: Served) -> None:
+    scopes = {"thuky": "", "thuky.dongda": "", "truc.vanmieu": "", "lanhdao": "?scope=006"}
+    for username, query in scopes.items():
+        with line(
+            served.live_url, served.meeting_id, token=served.token(username), query=query
+        ) as client:
+            client.next_of("snapshot")
+            for code in ("00181", "00178", "006", "01-SNV"):
+                for state in ("ready", "present", "lost", "needs_help", "present"):
+                    last = served.check_in(code, state, headcount=len(username))
+            client.until(last)
+            scope = {"scope": query.removeprefix("?scope=")} if query else {}
+            assert client.holding.as_answer() == of_answer(served.attendance(username, **scope))
+
+
+def test_an_operator_gets_the_own_point_and_the_counts_above(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        assert list(phone.holding.points) == [served.city.points["00181"]]
+        assert list(phone.holding.rollup) == ["006", "00181"]
+        last = served.check_in("00178", "present")
+        phone.until(last)
+        assert list(phone.holding.points) == [served.city.points["00181"]]
+        assert phone.holding.rollup["006"] == [4, 1, 0, 0, 0]
+
+
+def test_check_in_over_the_line(served: Served) -> None:
+    point = served.city.points["00181"]
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        ack = phone.ask(id="a-1", point=point, state="present", headcount=7)
+        assert ack == {"type": "ack", "id": "a-1", "revision": 1}
+        # The same id gets the first answer, whatever else is in the message.
+        assert phone.ask(id="a-1", point=point, state="lost") == ack
+        assert phone.ask(id={"n": 2}, point=point, state="present")["revision"] == 1
+        assert phone.ask(id=3, point=point, state="lost")["revision"] == 2
+        assert phone.until(2).points[point][1] == "lost"
+
+
+def test_another_wards_point_is_refused(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        sibling = phone.ask(id=1, point=served.city.points["00178"], state="present")
+        assert (sibling["type"], sibling["id"], sibling["code"]) == ("error", 1, "denied")
+        assert phone.ask(id=2, point=999_999, state="present")["code"] == "unknown_point"
+    path = f"/api/v1/meetings/{served.meeting_id}/attendance/{served.city.points['00178']}"
+    assert served.call("POST", path, "truc.vanmieu", json={"state": "lost"}).status_code == 403
+    assert served.attendance("thuky")["revision"] == 0
+
+
+def test_who_sees_what_over_http(served: Served) -> None:
+    served.check_in("00181", "present")
+    served.check_in("00178", "present")
+    own = served.attendance("truc.vanmieu")
+    assert [point["unit"] for point in own["points"]] == ["00181"]
+    base = f"/api/v1/meetings/{served.meeting_id}/attendance"
+    asked = served.call("GET", base, "truc.vanmieu", params={"scope": "00178"})
+    assert asked.status_code == 403
+    assert served.call("GET", base, "thuky", params={"scope": "xyz"}).status_code == 404
+    assert served.call("GET", base, "thuky", params={"at": "yesterday"}).status_code == 422
+    log = served.call("GET", f"{base}/log", "truc.vanmieu", params={"after": 0}).json()
+    assert [row["point"] for row in log["items"]] == [served.city.points["00181"]]
+    assert log["revision"] == 2
+    early = served.attendance("thuky", at=(utcnow() - timedelta(hours=1)).isoformat())
+    assert {point["state"] for point in early["points"]} <= {"invited"}
+
+
+def test_the_roster_is_kept_until_it_changes(served: Served) -> None:
+    headers = {"authorization": f"Bearer {served.token('thuky.dongda')}"}
+    url = f"{served.url}/live/meetings/{served.meeting_id}/roster"
+    first = httpx.get(url, headers=headers)
+    roster = first.json()
+    rows = [dict(zip(roster["point_columns"], row, strict=True)) for row in roster["points"]]
+    assert [(row["unit"], row["parent"]) for row in rows] == [
+        ("006", "01"),
+        ("00178", "006"),
+        ("00181", "006"),
+        ("00226", "006"),
+    ]
+    assert rows[2]["technician_phone"] == "0912 345 678"
+    assert [row[0] for row in roster["units"]] == ["006", "00178", "00181", "00226"]
+    again = httpx.get(url, headers=headers | {"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_resume_after_a_cut_loses_nothing(served: Served) -> None:
+    token = served.token("thuky")
+    with line(served.live_url, served.meeting_id, token=token) as board:
+        board.next_of("snapshot")
+        board.until(served.check_in("00181", "present"))
+    seen = board.holding
+    served.check_in("00178", "present")
+    last = served.check_in("00181", "lost")
+    with line(
+        served.live_url, served.meeting_id, token=token, query=f"?after={seen.revision}"
+    ) as board:
+        board.holding = seen
+        assert board.receive()["type"] == "changes"
+        board.until(last)
+        assert board.holding.as_answer() == of_answer(served.attendance("thuky"))
+    # A revision that never was: start anew.
+    with line(served.live_url, served.meeting_id, token=token, query="?after=99999") as board:
+        assert board.receive()["type"] == "snapshot"
+
+
+def test_a_lost_hint_heals_with_the_heartbeat(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
+        board.next_of("snapshot")
+        said = CheckIn(
+            served.meeting_id,
+            served.city.points["00181"],
+            "present",
+            served.city.secretary.person_id,
+            Source.API,
+        )
+        with served.db.connection() as connection:
+            record_check_in(connection, said, utcnow())
+        began = time.monotonic()
+        board.until(1)
+        assert time.monotonic() - began < 2 * BEAT
+        assert board.holding.points[said.point_id][1] == "present"
+
+
+def test_quiet_lines_hear_a_heartbeat(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
+        board.next_of("snapshot")
+        assert board.receive() == {"type": "heartbeat", "revision": 0}
+
+
+def test_a_change_of_the_meeting_is_told(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        served.check_in("00181", "present")
+        with served.db.transaction() as session:
+            start(session, served.city.secretary, served.meeting_id, utcnow())
+        told = phone.next_of("meeting")
+        assert (told["revision"], told["meeting"]["state"]) == (2, "in_progress")
+        phone.next_of("snapshot")
+        answer = of_answer(served.attendance("truc.vanmieu"))
+        assert phone.holding.as_answer() == answer
+
+
+def test_a_cancelled_meeting_says_so_and_takes_nothing_more(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        with served.db.transaction() as session:
+            cancel(session, served.city.secretary, served.meeting_id, "Bão", utcnow())
+        assert phone.next_of("meeting")["meeting"]["state"] == "cancelled"
+        refused = phone.ask(id=1, point=served.city.points["00181"], state="present")
+        assert refused["code"] == "meeting_closed"
+        assert "hủy" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"hello"',
+        '{"type":"shout"}',
+        '{"type":"check_in"}',
+        '{"type":"check_in","id":7,"point":"one","state":"present"}',
+        '{"type":"check_in","id":7,"point":99999999999999999999,"state":"present"}',
+        '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"noon"}',
+        '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"2026-11-22T08:00:00"}',
+        '{"type":"check_in","id":7,"point":1,"state":"present","surprise":1}',
+        '{"type":"check_in","id":7,"point":1,"state":"\\u0000","head_of_delegation":"\\ud800"}',
+        "x" * 9000,
+        b"\x00\x01",
+    ],
+)
+def test_garbage_is_answered_and_harms_nothing(served: Served, garbage: str | bytes) -> None:
+    point = served.city.points["00181"]
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        phone.connection.send(garbage)
+        answer = phone.next_of("error")
+        assert answer["code"] in {"malformed", "field_invalid"}
+        assert answer["detail"]
+        assert phone.ask(id=1, point=point, state="ready")["revision"] == 1
+
+
+def test_endless_garbage_ends_the_line(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- sending or reading ends it
+            for _ in range(60):
+                phone.connection.send("garbage")
+            while True:
+                phone.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+def test_a_frame_too_large_ends_the_line(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
+        phone.next_of("snapshot")
+        phone.connection.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- heartbeats may come first
+            while True:
+                phone.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+
+
+def closing_code(served: Served, meeting_id: int | None = None, **options: Any) -> int:
+    with (
+        line(served.live_url, meeting_id or served.meeting_id, **options) as client,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        client.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+def test_closing_codes(served: Served) -> None:
+    token = served.token("truc.vanmieu")
+    assert closing_code(served) == 4401
+    assert closing_code(served, token="mt_wrong") == 4401
+    assert closing_code(served, 999_999, token=token) == 4404
+    assert closing_code(served, 2**40, token=token) == 4404
+    assert closing_code(served, token=token, query="?scope=00178") == 4403
+    assert closing_code(served, token=token, query="?scope=none") == 4403
+    assert closing_code(served, token=token, query="?after=-1") == 1008
+
+
+def test_a_page_from_elsewhere_is_turned_away(served: Served) -> None:
+    cookie = served.cookie("thuky")
+    assert closing_code(served, cookie=cookie, origin="https://evil.example") == 4403
+    assert closing_code(served, cookie=cookie, origin="null") == 4403
+    with line(served.live_url, served.meeting_id, cookie=cookie, origin=served.url) as board:
+        assert board.receive()["type"] == "snapshot"
+
+
+def test_too_many_lines_are_told_to_come_back(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(most_lines=1)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        token = served.token("thuky")
+        with line(served.live_url, served.meeting_id, token=token) as board:
+            board.next_of("snapshot")
+            assert closing_code(served, token=token) == 1013
+    # The place is free again once the first has left: see `Hub.lines`.
+
+
+def narrow(url: str) -> socket.socket:
+    """A connection whose client end takes little before it is read."""
+    parts = urlsplit(url)
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    end.connect((parts.hostname, parts.port))
+    return end
+
+
+def shrink(line: Any) -> None:
+    """Give a line the smallest buffer in the system, so that little fills it."""
+    server_end = line.protocol.transport.get_extra_info("socket")
+    with socket.socket(fileno=os.dup(server_end.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+
+
+def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(tick=0.01, lag_check=0.1, most_backlog=2_000)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        secretary = served.token("thuky")
+        with (
+            line(served.live_url, served.meeting_id, token=served.token("kythuat")) as busy,
+            line(
+                served.live_url, served.meeting_id, token=secretary, max_queue=1, sock=narrow(url)
+            ) as asleep,
+        ):
+            asleep.next_of("snapshot")
+            busy.next_of("snapshot")
+            hub = app.state.live.hub
+            (found,) = hub._rooms.values()
+            room = found.result()
+            for subscriber in room.subscribers[""]:
+                shrink(subscriber.line)
+            points = list(served.city.points.values())
+            count = 0
+            # Frames pile up in the sockets first, then in the server.
+            while not room.laggards and count < 60_000:
+                for state in ("ready", "present", "lost", "needs_help"):
+                    for point in points:
+                        count += 1
+                        busy.send(id=count, point=point, state=state)
+                while len(busy.answers) < count:
+                    busy.receive()
+            assert room.laggards, f"{count} check-ins did not fill the line"
+            waiting = max(s.line.backlog() for s in room.laggards)
+            last = max(answer["revision"] for answer in busy.answers)
+            for state in ("ready", "present"):
+                count += 1
+                busy.send(id=count, point=points[0], state=state)
+                last = busy.next_of("ack")["revision"]
+            assert max(s.line.backlog() for s in room.laggards) <= waiting
+            asleep.until(last)
+            kinds = [frame["type"] for frame in asleep.frames]
+            assert kinds.count("snapshot") >= 2
+            assert asleep.holding.as_answer() == of_answer(served.attendance("thuky"))
+
+
+def test_a_restart_closes_with_1012_and_keeps_what_was_accepted(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    point = city_day[0].points["00181"]
+    with serving(settings, app := create_app(settings, db)) as url:
+        served = Served(url, app, db, *city_day)
+        token = served.token("truc.vanmieu")
+        opened = line(served.live_url, served.meeting_id, token=token)
+        phone = opened.__enter__()
+        phone.next_of("snapshot")
+        assert phone.ask(id=1, point=point, state="present")["revision"] == 1
+    with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- frames may come first
+        while True:
+            phone.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    with serving(settings, app := create_app(settings, db)) as url:
+        served = Served(url, app, db, *city_day)
+        with line(served.live_url, served.meeting_id, token=token, query="?after=0") as phone:
+            frame = phone.receive()
+            assert (frame["type"], frame["revision"]) == ("changes", 1)
+            # What was not acknowledged is sent again, and counts once.
+            again = phone.ask(id=1, point=point, state="present")
+            assert again["revision"] == 1
+
+
+def test_two_servers_on_one_postgresql_see_each_other(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    if not db.is_postgresql:
+        pytest.skip("several processes need PostgreSQL")
+    other = Database(db.url, db.effects)
+    with (
+        serving(settings, here := create_app(settings, db)) as url,
+        serving(settings, create_app(settings, other)) as other_url,
+    ):
+        served = Served(url, here, db, *city_day)
+        there = Served(other_url, here, other, *city_day)
+        with line(there.live_url, served.meeting_id, token=served.token("thuky")) as board:
+            board.next_of("snapshot")
+            began = time.monotonic()
+            board.until(served.check_in("00181", "present"))
+            assert time.monotonic() - began < 2.0
+    other.dispose()
+
+
+def test_frames_are_plain_json_text(served: Served) -> None:
+    with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
+        text = board.connection.recv()
+        assert isinstance(text, str)
+        assert json.loads(text)["type"] == "snapshot"
