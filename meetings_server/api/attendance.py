@@ -162,7 +162,9 @@ def read_attendance(
     instant = _instant(at)
     with db.reader() as session:
         meeting, tree, scope = _admit(session, request.user.actor, meeting_id, unit)
-        return _shape(attendance(session, meeting, scope, at=instant, tree=tree), scope, instant)
+        return shape_attendance(
+            attendance(session, meeting, scope, at=instant, tree=tree), scope, instant
+        )
 
 
 @get(
@@ -225,7 +227,7 @@ def _instant(text: str | None) -> datetime | None:
     return instant
 
 
-def _shape(found: Attendance, scope: Scope, at: datetime | None) -> AttendanceOut:
+def shape_attendance(found: Attendance, scope: Scope, at: datetime | None = None) -> AttendanceOut:
     by_id = found.tree.by_id
     return AttendanceOut(
         meeting=MeetingFacts.of(found.meeting),
