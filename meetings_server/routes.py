@@ -9,7 +9,9 @@ from litestar.types import ControllerRouterHandler
 
 from meetings_server.api import attendance as api_attendance
 from meetings_server.api import calendars as api_calendars
+from meetings_server.api import directives as api_directives
 from meetings_server.api import meetings as api_meetings
+from meetings_server.api import minutes as api_minutes
 from meetings_server.api import reference
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
@@ -25,17 +27,22 @@ from meetings_server.web import (
     directive_page,
     directives,
     entrance,
+    feeds,
     health,
     invitations,
+    mailbox,
     meeting_acts,
     meeting_choices,
     meeting_form,
     meeting_page,
     meetings,
+    minutes,
+    minutes_editing,
     papers,
     people_admin,
     points,
     search,
+    tasks,
     today,
     unit_import,
     units,
@@ -72,14 +79,27 @@ PLACES = [
     people_admin,
     unit_import,
     account,
+    feeds,
+    mailbox,
     papers,
     reference,
     roster,
     socket,
+    minutes,
+    minutes_editing,
+    tasks,
 ]
 
 # Calls for programs, below /api/v1.
-CALLS = [api_attendance, api_calendars, api_meetings, api_search, api_units]
+CALLS = [
+    api_attendance,
+    api_calendars,
+    api_directives,
+    api_meetings,
+    api_search,
+    api_units,
+    api_minutes,
+]
 
 
 def root_router() -> Router:

@@ -39,6 +39,7 @@ from minutes.receipts import (
 )
 from minutes.storage import FileDamaged, FileMissing, FolderStore
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.policies import Actor
 
 log = logging.getLogger(__name__)
 
@@ -221,15 +222,24 @@ def acknowledge_directive(
 def read_file(
     request: PageRequest, db: Database, settings: Settings, directive_id: int, n: int
 ) -> Stream:
-    """The right is checked first, then the bytes against their hash, then they leave."""
+    save = "save" in request.query_params
+    return send_file(db, settings, request.user.actor, directive_id, n, save=save)
+
+
+def send_file(
+    db: Database, settings: Settings, actor: Actor, directive_id: int, n: int, *, save: bool
+) -> Stream:
+    """The right is checked first, then the bytes against their hash, then they leave.
+
+    Raises as `file_to_read`, and `FileDamaged` or `FileMissing`, which are logged.
+    """
     with db.reader() as session:
-        file = file_to_read(session, request.user.actor, directive_id, n, civil_day(utcnow()))
+        file = file_to_read(session, actor, directive_id, n, civil_day(utcnow()))
     try:
         bytes_of = FolderStore(settings.files).open(file.sha256)
     except (FileDamaged, FileMissing):
         log.exception("file %s of directive %s cannot be handed out", n, directive_id)
         raise
-    save = "save" in request.query_params
     return file_answer(bytes_of, file.filename, file.media_type, file.size, save=save)
 
 
