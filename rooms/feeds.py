@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,11 +17,14 @@ from sqlalchemy import (
     Index,
     and_,
     func,
+    insert,
     or_,
     select,
     text,
+    tuple_,
     type_coerce,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column
 
 from rooms.bridge_points import BridgePoint, point_by_id
@@ -35,11 +38,12 @@ from rooms.meetings import (
     Participation,
 )
 from rooms.people import Person, person_by_id
-from rooms.policies import Actor, Permission, require
+from rooms.policies import Actor, Permission, require, top_units
 
 PAST = timedelta(days=60)
 """How long a meeting that is over, or was called off, stays in a feed."""
 MOST_MEETINGS = 1_000
+MOST_POINTS = 50
 
 
 class FeedKind(StrEnum):
@@ -139,17 +143,21 @@ def renew(
 def _make(
     session: Session, actor: Actor, kind: FeedKind, of_id: int, now: datetime
 ) -> CalendarFeed:
-    feed = CalendarFeed(
-        token=secrets.token_urlsafe(24),
-        kind=kind.value,
-        of_id=of_id,
-        created_by=actor.person_id,
-        created_at=now,
-        revoked_at=None,
-    )
+    feed = CalendarFeed(**_row(actor, kind.value, of_id, now))
     session.add(feed)
     session.flush()
     return feed
+
+
+def _row(actor: Actor, kind: str, of_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "token": secrets.token_urlsafe(24),
+        "kind": kind,
+        "of_id": of_id,
+        "created_by": actor.person_id,
+        "created_at": now,
+        "revoked_at": None,
+    }
 
 
 def _standing(kind: FeedKind, of_id: int) -> ColumnElement[bool]:
@@ -173,6 +181,60 @@ def _require(session: Session, actor: Actor, kind: FeedKind, of_id: int, now: da
         else point_by_id(session, of_id).unit_id
     )
     require(session, actor, Permission.MEETING_READ, unit_id, today)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A calendar that a person may subscribe to."""
+
+    kind: FeedKind
+    of_id: int
+    name: str
+    unit_name: str
+    token: str
+
+
+def subscriptions(session: Session, actor: Actor, now: datetime) -> list[Subscription]:
+    """The calendars of an actor, their units and the points of these, with their tokens.
+
+    Tokens are made where there were none: six statements at most, whatever the number.
+    """
+    units = top_units(session, actor, Permission.MEETING_READ, civil_day(now))
+    points = session.execute(
+        select(BridgePoint.id, BridgePoint.name, Unit.name)
+        .join(Unit, Unit.id == BridgePoint.unit_id)
+        .where(BridgePoint.unit_id.in_([unit.id for unit in units]))
+        .order_by(BridgePoint.unit_id, BridgePoint.id)
+        .limit(MOST_POINTS)
+    )
+    wanted = [(FeedKind.PERSON, actor.person_id, actor.name, "")]
+    wanted += [(FeedKind.UNIT, unit.id, unit.name, unit.name) for unit in units]
+    wanted += [(FeedKind.POINT, point_id, name, unit) for point_id, name, unit in points]
+    keys = [(kind.value, of_id) for kind, of_id, _, _ in wanted]
+    tokens = _tokens(session, keys)
+    missing = [key for key in keys if key not in tokens]
+    if missing:
+        try:
+            with session.begin_nested():
+                session.execute(insert(CalendarFeed), [_row(actor, *key, now) for key in missing])
+        except IntegrityError:
+            pass  # Somebody else has asked for one of them at this moment; what they made is read.
+        tokens = _tokens(session, keys)
+    return [
+        Subscription(kind, of_id, name, unit, tokens[kind.value, of_id])
+        for kind, of_id, name, unit in wanted
+        if (kind.value, of_id) in tokens
+    ]
+
+
+def _tokens(session: Session, keys: list[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    rows = session.execute(
+        select(CalendarFeed.kind, CalendarFeed.of_id, CalendarFeed.token).where(
+            tuple_(CalendarFeed.kind, CalendarFeed.of_id).in_(keys),
+            CalendarFeed.revoked_at.is_(None),
+        )
+    )
+    return {(kind, of_id): token for kind, of_id, token in rows}
 
 
 def read_feed(session: Session, token: str, now: datetime) -> Feed:

@@ -29,6 +29,9 @@ def admin_page(request: PageRequest) -> Response[str]:
     """What the roles of this person let them look after."""
     rights = permissions_of(request.user.roles)
     here = f"/units/{request.user.unit_id}"
+    may_read_mail = (
+        Permission.MAIL_READ if Permission.MAIL_READ in rights else Permission.MEETING_WRITE
+    )
     tasks = [
         (
             Permission.PERSON_WRITE,
@@ -50,6 +53,13 @@ def admin_page(request: PageRequest) -> Response[str]:
             "device-tv",
             _("Bridge points of my unit"),
             _("Rooms, equipment, technicians, outages."),
+        ),
+        (
+            may_read_mail,
+            "/admin/mail",
+            "mail-forward",
+            _("Mail ledger"),
+            _("Who was told what, when it left, and what went wrong"),
         ),
         (
             Permission.UNIT_WRITE,

@@ -148,6 +148,11 @@ def _notices() -> dict[str, tuple[str, str]]:
         "meeting_postponed": ("success", _("Postponed; everyone invited is being told.")),
         "meeting_started": ("success", _("The meeting is open.")),
         "meeting_ended": ("success", _("The meeting is closed; the minutes can be written.")),
+        "minutes_opened": ("success", _("A draft has been made; write away, it saves itself.")),
+        "minutes_submitted": ("success", _("Submitted; it is the chair's turn.")),
+        "minutes_sent_back": ("success", _("Sent back; the secretary can write again.")),
+        "minutes_issued": ("success", _("Issued. Everyone invited can read the minutes now.")),
+        "task_followed_up": ("success", _("The follow-up has been written down.")),
         "papers_attached": ("success", _("The papers can be read by everyone invited.")),
         "paper_withdrawn": ("success", _("Taken back; nobody can open the paper any more.")),
         "replied": ("success", _("Your reply has been sent.")),
@@ -175,6 +180,8 @@ def _notices() -> dict[str, tuple[str, str]]:
         "directive_issued": ("success", _("Issued. Now choose who receives it.")),
         "directive_recalled": ("success", _("Recalled; the recipients see it and why.")),
         "paper_pointer_kept": ("success", _("Kept where the paper lies; nothing else was saved.")),
+        "mail_queued": ("success", _("The mail is being sent again.")),
+        "calendar_renewed": ("success", _("The calendar has a new address; the old one has ended.")),
         "logged_out": ("info", _("You are logged out.")),
     }
 
