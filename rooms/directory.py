@@ -109,7 +109,7 @@ def level_counts(session: Session, on: date) -> dict[str, int]:
         .group_by(Unit.level)
         .order_by(func.min(Unit.position))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _wanted(query: str, level: str, on: date) -> ColumnElement[bool]:

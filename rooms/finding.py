@@ -185,7 +185,7 @@ def people_looked_after(
         .limit(limit)
         .offset(offset)
     )
-    return list(rows.tuples()), total
+    return [(person, unit_name) for person, unit_name in rows], total
 
 
 @dataclass(frozen=True, slots=True)
