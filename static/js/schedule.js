@@ -52,8 +52,8 @@ const calendar = drawCalendar(place, {
   snapDuration: "00:15:00",
   datesSet: ({ view }) => {
     const name = Object.entries(shown()).find(([, type]) => type === view.type)?.[0] ?? "week";
-    const day = calendar?.getDate?.() ?? new Date(`${place.dataset.date}T00:00:00Z`);
-    remember(name, new Date(day.getTime()).toISOString().slice(0, 10));
+    const { calendar: drawn } = view;
+    remember(name, drawn.formatIso(drawn.getDate(), true).slice(0, 10));
   },
   select: ({ startStr, endStr, allDay }) => {
     const from = parts(startStr);
