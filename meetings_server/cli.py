@@ -81,16 +81,22 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the data; a fresh one otherwise."
 )
+@click.option("--pace", type=click.FloatRange(0, 1000), default=1.0, hidden=True)
 @click.pass_obj
 def demo(
-    settings: Settings, host: str | None, port: int | None, catalogue: str, data: Path | None
+    settings: Settings,
+    host: str | None,
+    port: int | None,
+    catalogue: str,
+    data: Path | None,
+    pace: float,
 ) -> None:
     """Serve a demonstration: real units, invented people, one meeting that runs by itself."""
     from meetings_server.demo import run_demo
     from meetings_server.serving import with_address
 
     current_language.set(DEFAULT_LANGUAGE)
-    run_demo(with_address(settings, host, port), catalogue, data)
+    run_demo(with_address(settings, host, port), catalogue, data, pace)
 
 
 @program.command()

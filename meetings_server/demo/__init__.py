@@ -14,8 +14,10 @@ import click
 from meetings_server import migrations
 from meetings_server.app import create_app
 from meetings_server.database import Database
+from meetings_server.demo.day import meeting_of_the_day
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.seed import is_seeded, seed
+from meetings_server.demo.simulation import simulating
 from meetings_server.effects import apply_effects
 from meetings_server.serving import run
 from meetings_server.settings import Settings
@@ -25,10 +27,11 @@ from rooms.kernel import utcnow
 log = logging.getLogger(__name__)
 
 
-def run_demo(settings: Settings, catalogue: str, data: Path | None) -> None:
+def run_demo(settings: Settings, catalogue: str, data: Path | None, pace: float = 1) -> None:
     """Seed a data folder unless it has been, tell the accounts, and serve.
 
-    Without a folder a temporary one is used and removed at the end.
+    Without a folder a temporary one is used and removed at the end. One meeting runs by itself,
+    `pace` times as fast as the clock; with 0 nothing moves.
     """
     folder = (data or Path(tempfile.mkdtemp(prefix="meetings-demo-"))).absolute()
     settings = replace(settings, data=folder, database_url="", smtp_url=settings.smtp_url)
@@ -37,8 +40,12 @@ def run_demo(settings: Settings, catalogue: str, data: Path | None) -> None:
         database = Database(settings.effective_database_url, [apply_effects])
         if not is_seeded(database):
             seed(database, read_shipped(catalogue), utcnow(), settings.files)
+        meeting = meeting_of_the_day(database, utcnow())
         database.dispose()
         app = create_app(settings)
+        if meeting is not None and pace > 0:
+            app.state.demo_meeting, app.state.demo_pace = meeting, pace
+            app.state.also_running = [simulating]
         app.state.demo = True
         app.state.demo_accounts = [
             {"username": account.username, "password": PASSWORD, "label": account.label}

@@ -2,25 +2,33 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.demo.day import (
+    ALL_LEVELS,
+    NOTICE,
+    Host,
+    at,
+    book_and_invite,
+    hold_yesterday,
+    host_of,
+)
 from meetings_server.demo.papers import seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
-from meetings_server.identity.passwords import set_password
+from meetings_server.identity.passwords import Credential, set_password
 from rooms.audience import Rule
-from rooms.booking import BookingConflict
-from rooms.bridge_points import BridgePoint, EndpointKind, points_of
+from rooms.bridge_points import BridgePoint, EndpointKind
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
-from rooms.kernel import CIVIL_ZONE, civil_day
+from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
-from rooms.people import NewPerson, Person, add_person, grant_role
+from rooms.particulars import MeetingRequest
+from rooms.people import NewPerson, add_person, grant_role
 from rooms.policies import Actor
-from rooms.scheduling import AgendaEntry, MeetingRequest, book, schedule
 from rooms.workdays import add_working_days
 
 VALID_FROM = date(2021, 1, 1)
@@ -44,8 +52,10 @@ def seed(
         tree = load_tree(session, civil_day(now))
         _add_points(session, tree)
         actors = _add_people(session, tree, now)
-    for request, at in _meetings(database, tree, now):
-        _book(database, actors["thuky"], request, at)
+        host = host_of(session, now)
+    hold_yesterday(database, host, now)
+    for request, invited_at in _meetings(host, now):
+        book_and_invite(database, host.actor, request, invited_at)
     if files is not None:
         seed_papers(database, actors, files, now)
 
@@ -79,7 +89,7 @@ def _add_points(session: Session, tree: Tree) -> None:
 
 def _add_people(session: Session, tree: Tree, now: datetime) -> dict[str, Actor]:
     today = civil_day(now)
-    actors = {}
+    actors: dict[str, Actor] = {}
     for account in ACCOUNTS:
         unit = tree.by_code.get(account.unit, tree.roots[0])
         person = add_person(
@@ -95,66 +105,30 @@ def _add_people(session: Session, tree: Tree, now: datetime) -> dict[str, Actor]
             today,
         )
         grant_role(session, person.id, account.role, unit.id, today - timedelta(days=365))
-        set_password(session, person.id, PASSWORD, now)
+        _give_password(session, person.id, actors, now)
         actors[account.username] = Actor(person.id, person.name, unit.id)
     return actors
 
 
-def _meetings(
-    database: Database, tree: Tree, now: datetime
-) -> list[tuple[MeetingRequest, datetime]]:
-    """Meetings around now, each with the instant at which its invitation went out."""
-    city = tree.roots[0]
-    with database.reader() as session:
-        main_point = points_of(session, city.id)[0].id
-        chair = session.scalars(select(Person.id).where(Person.username == "lanhdao")).one()
+def _give_password(
+    session: Session, person_id: int, before: dict[str, Actor], now: datetime
+) -> None:
+    """All accounts share one password, so its costly hash is made once."""
+    if not before:
+        set_password(session, person_id, PASSWORD, now)
+        return
+    first = session.get_one(Credential, next(iter(before.values())).person_id)
+    session.add(Credential(person_id=person_id, password_hash=first.password_hash, changed_at=now))
+
+
+def _meetings(host: Host, now: datetime) -> list[tuple[MeetingRequest, datetime]]:
+    """Meetings of the next days, each with the instant at which its invitation went out."""
     today = civil_day(now)
-
-    def at(day: date, hour: int, minute: int = 0) -> datetime:
-        return datetime.combine(day, time(hour, minute), CIVIL_ZONE)
-
-    def request(
-        title: str, kind: MeetingKind, start: datetime, hours: float, rules: list[Rule], *items: str
-    ) -> MeetingRequest:
-        return MeetingRequest(
-            title=title,
-            kind=kind,
-            host_unit_id=city.id,
-            main_point_id=main_point,
-            chair_id=chair,
-            starts_at=start,
-            ends_at=start + timedelta(hours=hours),
-            audience=rules,
-            agenda=[AgendaEntry(item) for item in items],
-            requirements="Các điểm cầu kiểm tra đường truyền trước giờ họp 30 phút.",
-            join_url="https://hop.hanoi.example/phong/1000",
-            join_address="sip:1000@hop.hanoi.example",
-            join_pin="246810",
-        )
-
-    departments = Rule(include=True, by="level", level="department")
-    districts = Rule(include=True, by="level", level="district")
-    wards = Rule(include=True, by="level", level="ward")
-    notice = timedelta(days=10)
-    soon = _next_quarter(now + timedelta(minutes=4))
+    departments, districts, wards = ALL_LEVELS
     next_day, later = add_working_days(today, 1), add_working_days(today, 5)
     return [
         (
-            request(
-                "Hội nghị trực tuyến toàn Thành phố về chuyển đổi số và cải cách hành chính",
-                MeetingKind.CONFERENCE,
-                soon,
-                2,
-                [departments, districts, wards],
-                "Khai mạc, giới thiệu đại biểu",
-                "Báo cáo kết quả chuyển đổi số 9 tháng",
-                "Thảo luận tại các điểm cầu",
-                "Kết luận của chủ trì",
-            ),
-            now - notice,
-        ),
-        (
-            request(
+            host.request(
                 "Giao ban công tác tháng của UBND Thành phố",
                 MeetingKind.PERIODIC,
                 at(next_day, 8),
@@ -164,10 +138,10 @@ def _meetings(
                 "Giải ngân vốn đầu tư công",
                 "Nhiệm vụ tháng tới",
             ),
-            now - notice,
+            now - NOTICE,
         ),
         (
-            request(
+            host.request(
                 "Tập huấn tiếp nhận hồ sơ trực tuyến cho phường, xã, thị trấn",
                 MeetingKind.TRAINING,
                 at(later, 14),
@@ -179,7 +153,7 @@ def _meetings(
             now - timedelta(days=1),
         ),
         (
-            request(
+            host.request(
                 "Rà soát phương án phòng cháy, chữa cháy tại Quận Đống Đa",
                 MeetingKind.THEMATIC,
                 at(add_working_days(today, 7), 9),
@@ -191,19 +165,3 @@ def _meetings(
             now - timedelta(days=1),
         ),
     ]
-
-
-def _next_quarter(instant: datetime) -> datetime:
-    start = instant.replace(second=0, microsecond=0)
-    return start + timedelta(minutes=-start.minute % 5)
-
-
-def _book(database: Database, actor: Actor, request: MeetingRequest, at: datetime) -> None:
-    try:
-        with database.transaction() as session:
-            booked = book(session, actor, request, at)
-            schedule(session, actor, booked.meeting.id, at, late_reason="Theo chỉ đạo")
-    except BookingConflict as conflict:
-        # Near midnight the day's meetings may run into each other; the demonstration has the rest.
-        if not conflict.clashes:
-            raise

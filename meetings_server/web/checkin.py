@@ -1,0 +1,314 @@
+"""Check-in, made for a thumb: today's meetings of my points, and one page for one point.
+
+The page sends over the websocket or, where there is none, as the form posted here. Either way the
+answer comes after the commit, and the same check-in again changes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.status_codes import HTTP_200_OK
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from meetings_server.database import Database
+from meetings_server.errors import wants_problem
+from meetings_server.live.running import check_in
+from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
+from rooms.attendance import (
+    OPENS_BEFORE,
+    AttendanceEntry,
+    CheckIn,
+    PointState,
+    Presence,
+    Source,
+    require_check_in,
+    standing_invitation,
+    start_of,
+)
+from rooms.bridge_points import BridgePoint
+from rooms.folding import fold
+from rooms.hierarchy import Unit
+from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
+from rooms.meetings import Meeting, MeetingState, Participation
+from rooms.people import Person
+from rooms.policies import Actor, Permission, governed
+from rooms.rollup import shown_state
+
+MOST_LISTED = 60
+"""A technician looks after hundreds of points: the list shows the first, the search the others."""
+LOOK_AHEAD = timedelta(days=7)
+OPEN_STATES = (MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value)
+LONGEST_LINE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A meeting of a point that the person may check in, and where the point stands."""
+
+    meeting: Meeting
+    point: BridgePoint
+    unit: Unit
+    state: str
+    since: datetime | None
+    is_open: bool
+    opens_at: datetime
+
+
+def opens_at(meeting: Meeting) -> datetime:
+    return meeting.held_from - OPENS_BEFORE
+
+
+def is_open(meeting: Meeting, now: datetime) -> bool:
+    if meeting.state == MeetingState.IN_PROGRESS.value:
+        return True
+    return meeting.state == MeetingState.SCHEDULED.value and now >= opens_at(meeting)
+
+
+def duties(session: Session, actor: Actor, now: datetime, words: str = "") -> list[Duty]:
+    """What the actor may check in today and in the next days, own unit first; one statement."""
+    today = civil_day(now)
+    midnight = datetime.combine(today, datetime.min.time(), CIVIL_ZONE)
+    query = (
+        select(Meeting, BridgePoint, Unit, PointState)
+        .join(Participation, Participation.meeting_id == Meeting.id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .outerjoin(
+            PointState,
+            (PointState.meeting_id == Meeting.id) & (PointState.point_id == BridgePoint.id),
+        )
+        .where(
+            standing_invitation(),
+            Meeting.state.in_(OPEN_STATES),
+            Meeting.ends_at > midnight,
+            Meeting.starts_at < now + LOOK_AHEAD,
+            governed(actor, Permission.ATTENDANCE_WRITE, Participation.unit_id, today),
+        )
+        .order_by(Unit.id != actor.unit_id, Meeting.starts_at, Unit.position, BridgePoint.id)
+        .limit(MOST_LISTED + 1)
+    )
+    if words:
+        query = query.where(Unit.folded.contains(fold(words), autoescape=True))
+    return [
+        _duty(meeting, point, unit, held, now)
+        for meeting, point, unit, held in session.execute(query)
+    ]
+
+
+def _duty(
+    meeting: Meeting, point: BridgePoint, unit: Unit, held: PointState | None, now: datetime
+) -> Duty:
+    start = start_of(meeting.starts_at, meeting.started_at)
+    return Duty(
+        meeting,
+        point,
+        unit,
+        shown_state(held.state, held.first_present_at, start)
+        if held is not None
+        else Presence.INVITED.value,
+        held.since if held is not None else None,
+        is_open(meeting, now),
+        opens_at(meeting),
+    )
+
+
+@get("/check-in", include_in_schema=False, sync_to_thread=True)
+def check_in_list(request: PageRequest, db: Database, q: str = "") -> Response[str]:
+    """The meetings of today and of the coming days for the points that one may check in."""
+    now = utcnow()
+    with db.reader() as session:
+        found = duties(session, request.user.actor, now, q.strip()[:100])
+        today = civil_day(now)
+        listed = found[:MOST_LISTED]
+        return render(
+            request,
+            "checkin_list.html",
+            today=[duty for duty in listed if civil_day(duty.meeting.starts_at) <= today],
+            coming=[duty for duty in listed if civil_day(duty.meeting.starts_at) > today],
+            more=len(found) > MOST_LISTED,
+            many=len({duty.point.id for duty in listed}) > 1 or bool(q),
+            q=q,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a point's time line."""
+
+    state: str
+    headcount: int | None
+    head_of_delegation: str
+    note: str
+    observed_at: datetime
+    recorded_at: datetime
+    by: str | None
+
+    @property
+    def came_later(self) -> bool:
+        """Whether the report waited for the network before it reached the server."""
+        return self.recorded_at - self.observed_at > timedelta(seconds=30)
+
+
+def time_line(session: Session, meeting_id: int, point_id: int) -> list[Entry]:
+    """What a point has said, the newest first."""
+    entry = AttendanceEntry
+    rows = session.execute(
+        select(
+            entry.state,
+            entry.headcount,
+            entry.head_of_delegation,
+            entry.note,
+            entry.observed_at,
+            entry.recorded_at,
+            Person.name,
+        )
+        .outerjoin(Person, Person.id == entry.recorded_by)
+        .where(entry.meeting_id == meeting_id, entry.point_id == point_id)
+        .order_by(entry.observed_at.desc(), entry.revision.desc())
+        .limit(LONGEST_LINE)
+    )
+    return [Entry(*row) for row in rows]
+
+
+def _context(
+    session: Session, actor: Actor, meeting_id: int, point_id: int, now: datetime
+) -> dict[str, Any]:
+    """Everything the page of one point shows. Raises what `require_check_in` raises."""
+    today = civil_day(now)
+    require_check_in(session, actor, meeting_id, point_id, today)
+    row = session.execute(
+        select(Participation, Meeting, BridgePoint, Unit, PointState)
+        .join(Meeting, Meeting.id == Participation.meeting_id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .outerjoin(
+            PointState,
+            (PointState.meeting_id == Meeting.id) & (PointState.point_id == BridgePoint.id),
+        )
+        .where(Participation.meeting_id == meeting_id, Participation.point_id == point_id)
+    ).one()
+    participation, meeting, point, unit = row[:4]
+    held: PointState | None = row[4]
+    duty = _duty(meeting, point, unit, held, now)
+    said = (held.headcount, held.head_of_delegation) if held else (None, "")
+    return {
+        "duty": duty,
+        "meeting": meeting,
+        "point": point,
+        "unit": unit,
+        "participation": participation,
+        "headcount": said[0],
+        "head": said[1] or ("" if held else participation.delegate_name),
+        "note": held.note if held else "",
+        "people": _people_of(session, unit.id, participation),
+        "line": time_line(session, meeting_id, point_id),
+        "closed": meeting.state not in OPEN_STATES,
+    }
+
+
+def _people_of(
+    session: Session, unit_id: int, participation: Participation
+) -> list[tuple[str, str]]:
+    """Names and offices that may lead the delegation: the delegate first, then the unit's people."""
+    named = session.execute(
+        select(Person.name, Person.title)
+        .where(Person.unit_id == unit_id, Person.active)
+        .order_by(Person.id)
+        .limit(100)
+    ).tuples()
+    delegate = [(participation.delegate_name, participation.delegate_title)]
+    return [*(d for d in delegate if d[0]), *named]
+
+
+@get("/check-in/{meeting_id:int}/{point_id:int}", include_in_schema=False, sync_to_thread=True)
+def check_in_page(
+    request: PageRequest, db: Database, meeting_id: int, point_id: int
+) -> Response[str]:
+    """The page of one point for one meeting."""
+    now = utcnow()
+    with db.reader() as session:
+        context = _context(session, request.user.actor, meeting_id, point_id, now)
+        return render(request, "checkin.html", errors={}, **context)
+
+
+@get("/check-in/{meeting_id:int}/{point_id:int}/line", include_in_schema=False, sync_to_thread=True)
+def check_in_line(
+    request: PageRequest, db: Database, meeting_id: int, point_id: int
+) -> Response[str]:
+    """The time line alone, for the page to renew after a change."""
+    with db.reader() as session:
+        require_check_in(session, request.user.actor, meeting_id, point_id, civil_day(utcnow()))
+        return render(request, "checkin_line.html", line=time_line(session, meeting_id, point_id))
+
+
+@post(
+    "/check-in/{meeting_id:int}/{point_id:int}",
+    include_in_schema=False,
+    sync_to_thread=True,
+    status_code=HTTP_200_OK,
+)
+def check_in_post(
+    request: PageRequest, form: FormMultiDict, db: Database, meeting_id: int, point_id: int
+) -> Response[Any]:
+    """One check-in. Scripts that ask for JSON get the revision, others go back to the page."""
+    now = utcnow()
+    actor = request.user.actor
+    try:
+        revision = check_in(request.app, actor, _said(form, actor, meeting_id, point_id))
+    except DomainError as refusal:
+        if wants_problem(request):
+            raise
+        errors = FormErrors.of(refusal)
+        with db.reader() as session:
+            context = _context(session, actor, meeting_id, point_id, now)
+            return render(
+                request, "checkin.html", status=errors.status, errors=errors.fields, **context
+            )
+    if wants_problem(request):
+        return Response({"revision": revision})
+    return see_other(f"/check-in/{meeting_id}/{point_id}", "saved")
+
+
+def _said(form: FormMultiDict, actor: Actor, meeting_id: int, point_id: int) -> CheckIn:
+    """The check-in of a form; a field that is not there was not said. Raises `FieldInvalid`."""
+    return CheckIn(
+        meeting_id=meeting_id,
+        point_id=point_id,
+        state=text_of(form, "state"),
+        recorded_by=actor.person_id,
+        source=Source.PAGE,
+        headcount=_whole_number(text_of(form, "headcount")),
+        head_of_delegation=text_of(form, "head_of_delegation")
+        if "head_of_delegation" in form
+        else None,
+        note=text_of(form, "note") if "note" in form else None,
+        observed_at=_instant(text_of(form, "observed_at")),
+    )
+
+
+def _whole_number(text: str) -> int | None:
+    if not text.strip():
+        return None
+    # int() would take "1_0", "+1" and digits of any script.
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:  # noqa: PLR2004 -- far past any bound
+        raise FieldInvalid("headcount", "not_a_number")
+    return int(text)
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise FieldInvalid("observed_at", "not_a_time") from None
+    if instant.tzinfo is None:
+        raise FieldInvalid("observed_at", "not_a_time")
+    return instant
+
+
+HANDLERS = [check_in_list, check_in_page, check_in_line, check_in_post]

@@ -1,0 +1,231 @@
+// The live line of a meeting: one websocket that heals itself.
+//
+// `LiveMeeting` holds what snapshot and changes have said: `points` (id → {state, since, headcount}),
+// `rollup` (unit code → {invited, present, late, lost, needs_help}), `levels` (the same by level),
+// `meeting`, `revision`. It is stale from the moment the line is cut until the first frame after it; a
+// stale line is never shown as live.
+//
+// Events: "line" (its condition has changed, see `line`), "snapshot", "changes" (detail: {points, rollup},
+// the ids and codes that changed), "meeting".
+
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 30_000;
+const RESTART_SPREAD = 10_000;
+const HEARTBEAT = 25_000;
+const PATIENCE = 10_000;
+const ANSWER_WITHIN = 15_000;
+
+const RESTARTING = 1012;
+const TOO_MANY = 1013;
+const LOGGED_OUT = 4401;
+const DENIED = 4403;
+const UNKNOWN = 4404;
+
+/** Why a check-in was not taken; `unsent` means that nobody knows, and that it may be sent again. */
+export class CheckInFailed extends Error {
+  constructor(code, detail = "") {
+    super(detail || code);
+    this.code = code;
+    this.unsent = code === "unsent";
+  }
+}
+
+export class LiveMeeting extends EventTarget {
+  points = new Map();
+  rollup = new Map();
+  levels = new Map();
+  meeting = {};
+  revision = 0;
+  /** connecting | live | stale | logged_out | denied | unknown | closed */
+  line = "connecting";
+  /** When the last frame came, in ms of this device. */
+  heardAt = null;
+
+  #address;
+  #socket = null;
+  #holds = false;
+  #failures = 0;
+  #retry = null;
+  #watch = null;
+  #silence = HEARTBEAT + PATIENCE;
+  #waiting = new Map();
+
+  /** `scope` is a unit's code; without one the widest that the person may see. */
+  constructor(meetingId, scope = "") {
+    super();
+    this.#address = new URL(`/live/meetings/${meetingId}`, location.href);
+    this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    if (scope) this.#address.searchParams.set("scope", scope);
+    addEventListener("offline", () => this.#cut());
+    addEventListener("online", () => this.retryNow());
+    // A page that comes back from the shelf of the browser has no socket any more.
+    addEventListener("pageshow", (event) => event.persisted && this.retryNow());
+    document.addEventListener("visibilitychange", () => {
+      const silent = this.heardAt !== null && Date.now() - this.heardAt > this.#silence;
+      if (document.hidden || !silent || !["live", "stale"].includes(this.line)) return;
+      this.#cut();
+      this.open();
+    });
+  }
+
+  get live() {
+    return this.line === "live";
+  }
+
+  open() {
+    clearTimeout(this.#retry);
+    if (!navigator.onLine) {
+      this.#become("stale");
+      return;
+    }
+    if (this.#holds) this.#address.searchParams.set("after", this.revision);
+    else this.#address.searchParams.delete("after");
+    const socket = new WebSocket(this.#address);
+    this.#socket = socket;
+    socket.addEventListener("open", () => this.#watchSilence());
+    socket.addEventListener("message", (event) => this.#socket === socket && this.#hear(JSON.parse(event.data)));
+    socket.addEventListener("error", () => this.#socket === socket && this.#become("stale"));
+    socket.addEventListener("close", (event) => this.#socket === socket && this.#lost(event.code, event.reason));
+    this.#watchSilence();
+  }
+
+  /** Try again at once: the network is back, or the person has logged in again. */
+  retryNow() {
+    if (this.line === "closed" || (this.live && this.#socket?.readyState === WebSocket.OPEN)) return;
+    this.#drop();
+    this.#failures = 0;
+    this.open();
+  }
+
+  close() {
+    this.#drop();
+    clearTimeout(this.#retry);
+    this.#become("closed");
+  }
+
+  /** Sends a check-in ({id, point, state, …}); resolves with its revision. Rejects with `CheckInFailed`. */
+  checkIn(entry) {
+    if (!this.live) return Promise.reject(new CheckInFailed("unsent"));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#refuse(entry.id, new CheckInFailed("unsent")), ANSWER_WITHIN);
+      this.#waiting.set(entry.id, { resolve, reject, timer });
+      this.#socket.send(JSON.stringify({ type: "check_in", ...entry }));
+    });
+  }
+
+  #hear(frame) {
+    this.heardAt = Date.now();
+    this.#failures = 0;
+    this.#watchSilence();
+    switch (frame.type) {
+      case "snapshot":
+        this.#take(frame);
+        break;
+      case "changes":
+        this.#apply(frame);
+        break;
+      case "meeting":
+        this.meeting = frame.meeting ?? { ...this.meeting, ...frame };
+        this.#tell("meeting", this.meeting);
+        break;
+      case "ack":
+        this.#answer(frame.id)?.resolve(frame.revision);
+        return;
+      case "error":
+        this.#answer(frame.id)?.reject(new CheckInFailed(frame.code, frame.detail));
+        return;
+      default:
+        break;
+    }
+    // A change of the meeting itself is followed by a snapshot: only then has all of it been seen.
+    if (frame.type === "heartbeat" && frame.revision > this.revision) this.revision = frame.revision;
+    if (this.#holds) this.#become("live");
+  }
+
+  #take(frame) {
+    this.meeting = frame.meeting;
+    this.points = new Map(frame.points.map((row) => [row[0], point(row)]));
+    this.rollup = new Map(frame.rollup.map((row) => [row[0], counts(row)]));
+    this.levels = new Map(frame.levels.map((row) => [row[0], counts(row)]));
+    this.revision = frame.revision;
+    this.#holds = true;
+    this.#tell("snapshot");
+  }
+
+  #apply(frame) {
+    for (const row of frame.points) this.points.set(row[0], point(row));
+    for (const row of frame.rollup) this.rollup.set(row[0], counts(row));
+    for (const row of frame.levels) this.levels.set(row[0], counts(row));
+    this.revision = frame.revision;
+    this.#tell("changes", { points: frame.points.map((row) => row[0]), rollup: frame.rollup.map((row) => row[0]) });
+  }
+
+  #lost(code, reason) {
+    this.#drop();
+    if (code === LOGGED_OUT) return this.#become("logged_out");
+    if (code === DENIED) return this.#become("denied");
+    if (code === UNKNOWN) return this.#become("unknown");
+    this.#become("stale");
+    if (navigator.onLine) this.#retry = setTimeout(() => this.open(), this.#wait(code, reason));
+    return undefined;
+  }
+
+  /** Milliseconds until the next attempt. Spread out, so that not all come back at once. */
+  #wait(code, reason) {
+    if (code === RESTARTING) return Math.random() * RESTART_SPREAD;
+    if (code === TOO_MANY) {
+      const seconds = Number.parseFloat(reason);
+      return (Number.isFinite(seconds) ? seconds : 10) * 1000 * (1 + Math.random() / 5);
+    }
+    const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
+    this.#failures += 1;
+    return longest * (0.5 + Math.random() / 2);
+  }
+
+  #cut() {
+    this.#drop();
+    clearTimeout(this.#retry);
+    this.#become("stale");
+  }
+
+  #watchSilence() {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => {
+      this.#cut();
+      this.#retry = setTimeout(() => this.open(), this.#wait());
+    }, this.#silence);
+  }
+
+  #drop() {
+    clearTimeout(this.#watch);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
+    for (const id of [...this.#waiting.keys()]) this.#refuse(id, new CheckInFailed("unsent"));
+  }
+
+  #answer(id) {
+    const waiting = this.#waiting.get(id);
+    clearTimeout(waiting?.timer);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #refuse(id, failure) {
+    this.#answer(id)?.reject(failure);
+  }
+
+  #become(line) {
+    if (this.line === line) return;
+    this.line = line;
+    this.#tell("line");
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+const point = ([, state, since, headcount]) => ({ state, since: since === null ? null : new Date(since), headcount });
+
+const counts = ([, invited, present, late, lost, needs_help]) => ({ invited, present, late, lost, needs_help });
