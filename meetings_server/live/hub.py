@@ -21,6 +21,7 @@ from meetings_server.database import Database
 from meetings_server.live import frames
 from meetings_server.live.picture import Picture, rows_after
 from meetings_server.live.protocol import Line, text_frame
+from rooms.hierarchy import Tree
 from rooms.rollup import Scope
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,10 @@ class Hub:
         room.empty_since = None
         self.lines += 1
         return subscriber
+
+    async def tree_of(self, meeting_id: int) -> Tree:
+        """The tree of the meeting's day, read once for all who come. Raises `UnknownMeeting`."""
+        return (await self._room(meeting_id)).picture.tree
 
     def leave(self, meeting_id: int, subscriber: Subscriber) -> None:
         self.lines -= 1

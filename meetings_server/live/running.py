@@ -7,7 +7,7 @@ worker thread; it must not hold a transaction of its own meanwhile.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from litestar import Litestar
 
@@ -18,6 +18,7 @@ from meetings_server.live.writer import CheckInWriter
 from rooms.attendance import CheckIn, require_check_in
 from rooms.kernel import civil_day, utcnow
 from rooms.policies import Actor
+from rooms.rollup import Scope
 
 COMMIT_SECONDS = 30
 """How long a handler waits for its commit: past it the database is not answering."""
@@ -29,6 +30,8 @@ class Live:
 
     hub: Hub
     writer: CheckInWriter
+    admitted: dict[tuple[int, int, str | None], tuple[float, Scope]] = field(default_factory=dict)
+    """Until when (in the loop's time) a person may watch what of a meeting, by the scope asked."""
 
 
 @asynccontextmanager

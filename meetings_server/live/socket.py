@@ -28,7 +28,7 @@ from meetings_server.live.running import Live
 from meetings_server.live.writer import Outcome
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source, require_check_in, writable_points
-from rooms.hierarchy import UnknownUnit, load_tree
+from rooms.hierarchy import Tree, UnknownUnit
 from rooms.kernel import Denied, DomainError, NotFound, civil_day, utcnow
 from rooms.meetings import visible_meeting
 from rooms.policies import Actor
@@ -46,7 +46,8 @@ MOST_MISTAKES = 50
 REMEMBERED = 1_000
 """Answers that are kept for a message that comes again with the same id."""
 RIGHTS_SECONDS = 60.0
-"""How long the points that an actor may check in are taken to be the same."""
+"""How long what an actor may see and check in is taken to be the same."""
+MOST_ADMITTED = 50_000
 
 LiveSocket = WebSocket[SignedIn | None, str | None, Any]
 
@@ -98,7 +99,7 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
         return
     client = _Client(socket, live, user.actor, meeting_id)
     try:
-        scope = await asyncio.to_thread(client.admit, socket.query_params.get("scope") or None)
+        scope = await client.admit(socket.query_params.get("scope") or None)
         subscriber = await live.hub.join(
             meeting_id, scope, client.line, int(after) if after else None
         )
@@ -147,12 +148,26 @@ class _Client:
         self.writable: frozenset[int] = frozenset()
         self.writable_until = 0.0
 
-    def admit(self, code: str | None) -> Scope:
-        """The scope to watch. Raises `UnknownMeeting`, `UnknownUnit`, `NotPermitted`."""
+    async def admit(self, code: str | None) -> Scope:
+        """The scope to watch. Raises `UnknownMeeting`, `UnknownUnit`, `NotPermitted`.
+
+        What was found holds for a minute: after a cut all come back at once.
+        """
+        now = asyncio.get_running_loop().time()
+        key = (self.actor.person_id, self.meeting_id, code)
+        found = self.live.admitted.get(key)
+        if found is None or found[0] < now:
+            tree = await self.live.hub.tree_of(self.meeting_id)
+            found = now + RIGHTS_SECONDS, await asyncio.to_thread(self._find_scope, tree, code)
+            if len(self.live.admitted) >= MOST_ADMITTED:
+                self.live.admitted.clear()
+            self.live.admitted[key] = found
+        return found[1]
+
+    def _find_scope(self, tree: Tree, code: str | None) -> Scope:
         today = civil_day(utcnow())
         with self.db.reader() as session:
             meeting = visible_meeting(session, self.actor, self.meeting_id, today)
-            tree = load_tree(session, meeting.day)
             return visible_scope(session, self.actor, meeting, tree, today, code)
 
     async def listen(self) -> None:
