@@ -6,7 +6,7 @@ the same although units were renamed or merged since.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -76,6 +76,10 @@ class Assigned:
     lead: str
     coordinating: tuple[str, ...]
     deadline: str
+
+    @property
+    def day(self) -> date | None:
+        return date.fromisoformat(self.deadline) if self.deadline else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Minutes on paper: their text and facts in the form of NĐ 30/2020/NĐ-CP."""
 
-from datetime import date
 from zoneinfo import ZoneInfo
 
 from minutes.content import Content
@@ -47,9 +46,9 @@ def minutes_document(
         agenda=tuple(AgendaItem(item.title, item.said, item.presenter) for item in content.items),
         conclusions=content.conclusions,
         tasks=tuple(
-            AssignedTask(task.text, task.lead, task.coordinating, date.fromisoformat(task.deadline))
+            AssignedTask(task.text, task.lead, task.coordinating, task.day)
             for task in facts.tasks
-            if task.deadline
+            if task.day
         ),
         recipients=content.recipients,
         form=content.form,

@@ -255,6 +255,7 @@ class ListedTask:
     lead: str
     lead_code: str
     coordinating: tuple[str, ...]
+    coordinating_codes: tuple[str, ...]
     deadline: date
     done_on: date | None
     state: TaskState
@@ -273,8 +274,13 @@ class TaskFilter:
     unit_id: int | None = None
     state: TaskState | None = None
     minutes_id: int | None = None
+    task_id: int | None = None
+    overdue: bool | None = None
+    """Only overdue ones, or only others."""
     after: tuple[date, int] | None = None
     """Past this task of the order (deadline, id)."""
+    past_id: int | None = None
+    """Past this task in the order of ids, which then is the order of the list."""
 
 
 def tasks_for(
@@ -285,7 +291,7 @@ def tasks_for(
     ids = [row[0].id for row in found]
     coordinating = _grouped(
         session,
-        select(TaskCoordination.task_id, Unit.name)
+        select(TaskCoordination.task_id, Unit.name, Unit.code)
         .join(Unit, Unit.id == TaskCoordination.unit_id)
         .where(TaskCoordination.task_id.in_(ids))
         .order_by(Unit.position),
@@ -305,7 +311,8 @@ def tasks_for(
             text=task.text,
             lead=lead,
             lead_code=code,
-            coordinating=tuple(name for (name,) in coordinating.get(task.id, ())),
+            coordinating=tuple(name for name, _code in coordinating.get(task.id, ())),
+            coordinating_codes=tuple(code for _name, code in coordinating.get(task.id, ())),
             deadline=task.deadline,
             done_on=task.done_on,
             state=task.state(today),
@@ -327,12 +334,20 @@ def _listed(actor: Actor, wanted: TaskFilter, today: date) -> Select[Task, str, 
         .join(Meeting, Meeting.id == Task.meeting_id)
         .join(Minutes, Minutes.id == Task.minutes_id)
         .where(concerned(actor, today))
-        .order_by(Task.deadline, Task.id)
     )
-    if wanted.minutes_id is not None:
+    if wanted.past_id is not None:
+        query = query.where(Task.id > wanted.past_id).order_by(Task.id)
+    else:
+        query = query.order_by(Task.deadline, Task.id)
+    if wanted.task_id is not None:
+        query = query.where(Task.id == wanted.task_id)
+    elif wanted.minutes_id is not None:
         query = query.where(Task.minutes_id == wanted.minutes_id)
     else:
         query = query.where(Task.replaced_at.is_(None))
+    if wanted.overdue is not None:
+        late = in_state(TaskState.OVERDUE, today)
+        query = query.where(late if wanted.overdue else ~late)
     if wanted.unit_id is not None:
         below = subtree_of(wanted.unit_id, today)
         query = query.where(

@@ -14,9 +14,20 @@ SHOWN_INLINE = frozenset({PDF, PNG, JPEG})
 
 
 def file_answer(
-    file: BinaryIO, filename: str, media_type: str, size: int, *, save: bool = False
+    file: BinaryIO,
+    filename: str,
+    media_type: str,
+    size: int,
+    *,
+    save: bool = False,
+    ours: bool = False,
 ) -> Stream:
-    """The whole file, which the store has opened; `size` in bytes. `save`: never shown inline."""
+    """The whole file, which the store has opened; `size` in bytes.
+
+    `save`: never shown inline. `ours`: this server made it, it may be shown within a page.
+    """
+    # An uploaded file is somebody else's: it gets no rights of this site, whatever it holds.
+    policy = {} if ours else {"content-security-policy": "sandbox; default-src 'none'"}
     return Stream(
         _chunks(file),
         media_type=media_type,
@@ -25,11 +36,10 @@ def file_answer(
                 filename, inline=media_type in SHOWN_INLINE and not save
             ),
             "content-length": str(size),
-            # An uploaded file is somebody else's: it gets no rights of this site, whatever it holds.
-            "content-security-policy": "sandbox; default-src 'none'",
             "x-content-type-options": "nosniff",
             "cache-control": "private, no-store",
-        },
+        }
+        | policy,
     )
 
 

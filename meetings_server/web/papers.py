@@ -123,7 +123,7 @@ def add_papers(
                         now,
                         title=title if len(received.files) == 1 else "",
                     )
-            return see_other(f"/meetings/{meeting_id}#papers", "papers_attached")
+            return see_other(f"/meetings/{meeting_id}?tab=papers", "papers_attached")
         except DomainError as refusal:
             problems, status = [sentence(refusal)], status_of(refusal)
     with db.reader() as session:
@@ -142,7 +142,7 @@ def add_papers(
 def take_back(request: PageRequest, db: Database, meeting_id: int, n: int) -> Response[None]:
     with db.transaction() as session:
         withdraw_paper(session, request.user.actor, meeting_id, n, utcnow())
-    return see_other(f"/meetings/{meeting_id}#papers", "paper_withdrawn")
+    return see_other(f"/meetings/{meeting_id}?tab=papers", "paper_withdrawn")
 
 
 @get("/meetings/{meeting_id:int}/papers/{n:int}", include_in_schema=False, sync_to_thread=True)
