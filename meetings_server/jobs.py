@@ -26,6 +26,8 @@ from meetings_server.sweeps import logins, meeting_reminders, receipts
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
+# It tells of every run; what a sweep has done is told here.
+logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 FIRST_RUN_AFTER = timedelta(seconds=5)
 """After a restart everybody comes back at once; the sweeps let them in first."""

@@ -204,7 +204,9 @@ def _mail_page(
             headers=_headers(opened, mail, sender),
             calendar=_calendar_facts(mail.calendar) if mail.calendar else [],
             words=_words(),
+            # Without a mail server it would only be kept once more.
             may_send_again=path_here == "/admin/mail"
+            and bool(settings.smtp_url)
             and opened.delivery.state in {state.value for state in AGAIN},
         )
 
