@@ -1,7 +1,7 @@
 """Directives: drafts and their files, issuing, sending, receipts, recall."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, BinaryIO, cast
 
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
@@ -145,7 +145,10 @@ def upload_file(
         directive_to_change(session, request.user.actor, directive_id, civil_day(now))
     with data.file as stream:
         received = FolderStore(settings.files).put(
-            stream, data.content_type, data.filename, settings.max_upload_mb * MEGABYTE
+            cast("BinaryIO", stream),  # a spooled file reads like one
+            data.content_type,
+            data.filename,
+            settings.max_upload_mb * MEGABYTE,
         )
     with db.transaction() as session:
         return shape_file(add_file(session, request.user.actor, directive_id, received, now))
@@ -215,7 +218,7 @@ def post_receipt(
     with db.transaction() as session:
         visible_directive(session, actor, directive_id, civil_day(now))
         unit = unit_by_code(session, data.unit, civil_day(now))
-        if data.step == Step.ACKNOWLEDGED:
+        if data.step == Step.ACKNOWLEDGED.value:
             receipt = acknowledge(session, actor, directive_id, unit.id, now, data.note)
         else:
             receipt = mark(session, actor, directive_id, unit.id, Step(data.step), now)

@@ -98,7 +98,7 @@ def _rules(text: str) -> list[Rule]:
         raise FieldInvalid("rules", "too_long", LONGEST_RULES)
     try:
         said = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FieldInvalid("rules", "unknown", text[:40]) from None
     if not isinstance(said, list):
         raise FieldInvalid("rules", "unknown", text[:40])
