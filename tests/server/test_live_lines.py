@@ -267,34 +267,34 @@ def test_a_cancelled_meeting_says_so_and_takes_nothing_more(served: Served) -> N
         assert "hủy" in refused["detail"]
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        '"hello"',
-        '{"type":"shout"}',
-        '{"type":"check_in"}',
-        '{"type":"check_in","id":7,"point":"one","state":"present"}',
-        '{"type":"check_in","id":7,"point":99999999999999999999,"state":"present"}',
-        '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"noon"}',
-        '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"2026-11-22T08:00:00"}',
-        '{"type":"check_in","id":7,"point":1,"state":"present","surprise":1}',
-        '{"type":"check_in","id":7,"point":1,"state":"\\u0000","head_of_delegation":"\\ud800"}',
-        "x" * 9000,
-        b"\x00\x01",
-    ],
+GARBAGE: tuple[str | bytes, ...] = (
+    "",
+    "{",
+    "[]",
+    "null",
+    '"hello"',
+    '{"type":"shout"}',
+    '{"type":"check_in"}',
+    '{"type":"check_in","id":7,"point":"one","state":"present"}',
+    '{"type":"check_in","id":7,"point":99999999999999999999,"state":"present"}',
+    '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"noon"}',
+    '{"type":"check_in","id":7,"point":1,"state":"present","observed_at":"2026-11-22T08:00:00"}',
+    '{"type":"check_in","id":7,"point":1,"state":"present","surprise":1}',
+    '{"type":"check_in","id":7,"point":1,"state":"\\u0000","head_of_delegation":"\\ud800"}',
+    "x" * 9000,
+    b"\x00\x01",
 )
-def test_garbage_is_answered_and_harms_nothing(served: Served, garbage: str | bytes) -> None:
+
+
+def test_garbage_is_answered_and_harms_nothing(served: Served) -> None:
     point = served.city.points["00181"]
     with line(served.live_url, served.meeting_id, token=served.token("truc.vanmieu")) as phone:
         phone.next_of("snapshot")
-        phone.connection.send(garbage)
-        answer = phone.next_of("error")
-        assert answer["code"] in {"malformed", "field_invalid"}
-        assert answer["detail"]
+        for garbage in GARBAGE:
+            phone.connection.send(garbage)
+            answer = phone.next_of("error")
+            assert answer["code"] in {"malformed", "field_invalid"}, garbage
+            assert answer["detail"]
         assert phone.ask(id=1, point=point, state="ready")["revision"] == 1
 
 
