@@ -96,8 +96,9 @@ def plan(points: list[int], start: datetime, now: datetime, chance: random.Rando
         there = Said("present", chance.randint(4, 26), _name(chance))
         lot = number / max(1, len(shuffled))
         if lot < EARLY:
-            put(minutes(-before, -before / 3), point_id, Said("ready"))
-            put(minutes(-3, 0.5, -1), point_id, there)
+            ready = minutes(-before, -before / 3)
+            put(ready, point_id, Said("ready"))
+            put(max(ready, minutes(-3, 0.5, -1)), point_id, there)
         elif lot < ON_TIME:
             put(minutes(-3.5, 1, -0.7), point_id, there)
         elif lot < LATE:
@@ -197,7 +198,7 @@ class Simulation(Thread):
                     Participation.unit_id.not_in(left_alone),
                 )
             )
-            silent = dict(invited.tuples().all())
+            silent = dict(invited.all())
             session.execute(delete(ApiToken).where(ApiToken.name == TOKEN_NAME))
             tokens = tokens_for(session, silent, tree, TOKEN_NAME, now)
             secretary = session.scalars(select(Person.id).where(Person.username == "thuky")).one()

@@ -18,9 +18,9 @@ def tokens_for(
 ) -> dict[int, str]:
     """A token for each point (id → id of its unit) of the operator who reports it."""
     known = dict(
-        session.execute(select(Person.username, Person.id).where(Person.username.like("mophong.%")))
-        .tuples()
-        .all()
+        session.execute(
+            select(Person.username, Person.id).where(Person.username.like("mophong.%"))
+        ).all()
     )
     secrets: dict[int, str] = {}
     tokens: dict[int, str] = {}

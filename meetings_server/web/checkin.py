@@ -219,9 +219,9 @@ def _people_of(
         .where(Person.unit_id == unit_id, Person.active)
         .order_by(Person.id)
         .limit(100)
-    ).tuples()
+    )
     delegate = [(participation.delegate_name, participation.delegate_title)]
-    return [*(d for d in delegate if d[0]), *named]
+    return [*(d for d in delegate if d[0]), *((name, title) for name, title in named)]
 
 
 @get("/check-in/{meeting_id:int}/{point_id:int}", include_in_schema=False, sync_to_thread=True)

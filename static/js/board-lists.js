@@ -2,7 +2,7 @@
 import { clockTime, t } from "./i18n.js";
 import { icon } from "./messages.js";
 
-const ROWS = 60;
+const ROWS = matchMedia("(width < 40rem)").matches ? 12 : 50;
 const ROWS_MORE = 240;
 const PULSING = 1700;
 

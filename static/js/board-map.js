@@ -5,7 +5,7 @@
 // its colour. Wheel or pinch zooms, dragging moves, arrow keys go from point to point.
 
 const RASTER = 360;
-const MARGIN = 0.03;
+const MARGIN = 0.01;
 const REACH = 0.055; // of the map's diagonal: farther than that from any point nobody lives
 const PULSE = 1600;
 const CLOSEST = 24;
@@ -25,6 +25,9 @@ export class BoardMap extends EventTarget {
   #current = null;
   #only = null;
   #colours = {};
+  #edge = 0;
+  #whole = null;
+  #part = "all";
 
   /** Events: "point" (detail {id, x, y} in page pixels, or null when none is meant), "choose" (detail id). */
   constructor(canvas, model) {
@@ -60,6 +63,7 @@ export class BoardMap extends EventTarget {
       y: (flat[index][1] - top) / span,
     }));
     this.extent = { width: (right - left) / span || 0.01, height: (bottom - top) / span || 0.01 };
+    this.#edge = REACH * Math.hypot(this.extent.width, this.extent.height);
     this.#drawLand();
     this.#measure();
     return true;
@@ -69,7 +73,8 @@ export class BoardMap extends EventTarget {
   show(part) {
     const { width, height } = this.#size;
     if (!width || !this.#places.length) return;
-    const all = { left: 0, top: 0, right: this.extent.width, bottom: this.extent.height };
+    const edge = this.#edge;
+    const all = { left: -edge, top: -edge, right: this.extent.width + edge, bottom: this.extent.height + edge };
     const box = part === "centre" ? centre(this.#places) : all;
     const room = 1 - 2 * MARGIN;
     const zoom = Math.min((width * room) / (box.right - box.left), (height * room) / (box.bottom - box.top));
@@ -84,8 +89,6 @@ export class BoardMap extends EventTarget {
     this.draw();
   }
 
-  #whole = null;
-  #part = "all";
 
   zoom(factor, x = this.#size.width / 2, y = this.#size.height / 2) {
     const zoom = Math.min(this.#whole * CLOSEST, Math.max(this.#whole * 0.8, this.#view.zoom * factor));
@@ -145,7 +148,7 @@ export class BoardMap extends EventTarget {
   /** The raster of areas, as two paths in map units: the land, and the borders between areas. */
   #drawLand() {
     const { width, height } = this.extent;
-    const edge = REACH * Math.hypot(width, height);
+    const edge = this.#edge;
     const cell = (Math.max(width, height) + 2 * edge) / RASTER;
     const columns = Math.ceil((width + 2 * edge) / cell);
     const rows = Math.ceil((height + 2 * edge) / cell);
@@ -209,7 +212,7 @@ export class BoardMap extends EventTarget {
   /** Radius of a point in pixels: larger the closer one looks. */
   #radius() {
     const grown = this.#whole ? this.#view.zoom / this.#whole : 1;
-    const small = this.#places.length > 3000 ? 1.6 : 3;
+    const small = this.#places.length > 3000 ? 1.6 : 3.4;
     return Math.min(9, small * grown ** 0.45);
   }
 
@@ -389,7 +392,7 @@ function spread(places, columns, rows, cell, edge) {
     const dy = places[index].y + edge - (row + 0.5) * cell;
     return dx * dx + dy * dy;
   };
-  const limit = edge * edge * 0.8;
+  const limit = edge * edge * 0.9;
   const look = (column, row, steps) => {
     const here = row * columns + column;
     let least = nearest[here] < 0 ? limit : away(nearest[here], column, row);

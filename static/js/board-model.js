@@ -2,6 +2,8 @@
 // their states (from the live line), counted by state, level and group.
 
 export const STATES = ["needs_help", "lost", "late", "present", "ready", "left", "invited"];
+/** In a list, those first whom somebody has to call. */
+const URGENCY = ["needs_help", "lost", "left", "invited", "ready", "late", "present"];
 const THERE = new Set(["present", "late"]);
 
 export const isThere = (state) => THERE.has(state);
@@ -102,7 +104,7 @@ export class BoardModel {
       if (!fact || (group && fact.group !== group) || !belongs(kind, standing.state)) continue;
       rows.push({ fact, standing });
     }
-    const urgency = (row) => STATES.indexOf(row.standing.state) * 2 - (row.fact.reply === "accepted" ? 1 : 0);
+    const urgency = (row) => URGENCY.indexOf(row.standing.state) * 2 - (row.fact.reply === "accepted" ? 1 : 0);
     return rows.sort((a, b) => urgency(a) - urgency(b));
   }
 }
