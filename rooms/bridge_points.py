@@ -208,3 +208,27 @@ def outages_since(session: Session, point_ids: Collection[int], now: datetime) -
             .order_by(Outage.starts_at, Outage.id)
         )
     )
+
+
+def equipment_of(
+    session: Session, unit_id: int, now: datetime
+) -> list[tuple[BridgePoint, list[Outage]]]:
+    """A unit's points with the outages that last or are to come, the default first. One statement."""
+    rows = session.execute(
+        select(BridgePoint, Outage)
+        .outerjoin(
+            Outage,
+            and_(
+                Outage.point_id == BridgePoint.id,
+                or_(Outage.ends_at.is_(None), Outage.ends_at > now),
+            ),
+        )
+        .where(BridgePoint.unit_id == unit_id)
+        .order_by(BridgePoint.id, Outage.starts_at, Outage.id)
+    )
+    found: dict[int, tuple[BridgePoint, list[Outage]]] = {}
+    for point, outage in rows:
+        outages = found.setdefault(point.id, (point, []))[1]
+        if outage is not None:
+            outages.append(outage)
+    return list(found.values())

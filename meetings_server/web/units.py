@@ -19,7 +19,7 @@ from meetings_server.web.meeting_typing import LARGEST_ID, read_day
 from meetings_server.web.meeting_words import LEVELS, word, words
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
 from meetings_server.web.unit_words import ENDPOINTS, EXTENTS, ROLES, below_text, counted
-from rooms.bridge_points import outages_since, points_of
+from rooms.bridge_points import equipment_of
 from rooms.catalogue import write_units
 from rooms.contacts import change_contact
 from rooms.directory import (
@@ -248,7 +248,6 @@ def unit_page(request: PageRequest, db: Database, unit_id: RowId) -> Response[st
         unit = unit_by_id(session, unit_id, today)
         given = bool(request.query_params.get("on"))
         on = _day_of(unit, asked_day(request, today), given=given)
-        points = points_of(session, unit.id)
         people = find_people(session, actor, "", today, at_unit=unit.id, limit=MOST_PEOPLE)
         rights = permissions_at(session, actor, unit.id, today)
         told = [person.id for person in people] if Permission.PERSON_READ in rights else []
@@ -261,8 +260,7 @@ def unit_page(request: PageRequest, db: Database, unit_id: RowId) -> Response[st
             day_part=f"?on={on}" if on != today else "",
             above=paths(session, [unit.id], on).get(unit.id, []),
             children=lines_below(session, [unit.id], on).get(unit.id, []),
-            points=points,
-            outages=outages_since(session, [point.id for point in points], now),
+            points=equipment_of(session, unit.id, now),
             people=people,
             roles=roles_held(session, told, today),
             rights=rights,
