@@ -12,6 +12,7 @@ from meetings_server.mail.outbox import Addressee, Post, post
 from meetings_server.sweeps.marks import mark_all, marked
 from minutes.circulation import LateReceipt, late_receipts
 from minutes.directives import Directive
+from minutes.kinds import number_and_symbol
 from rooms.hierarchy import Unit
 
 TOO_LATE = timedelta(days=3)
@@ -78,7 +79,7 @@ def _senders(session: Session, directives: set[int]) -> dict[int, Unit]:
 def _facts(found: LateReceipt, sender: Unit) -> dict[str, Any]:
     return {
         "title": found.title,
-        "symbol": f"{found.number}/{found.symbol}",
+        "symbol": number_and_symbol(found.number, found.symbol),
         "deadline": found.deadline.isoformat(),
         "path": f"/directives/{found.directive_id}",
         "host": sender.name,

@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from litestar.testing import TestClient
@@ -16,7 +18,8 @@ from meetings_server.identity.sessions import LoginSession, open_session
 from meetings_server.jobs import Clock, run_sweep
 from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from meetings_server.settings import Settings
-from meetings_server.sweeps import logins, meeting_reminders
+from meetings_server.sweeps import logins, meeting_reminders, receipts
+from minutes.circulation import acknowledge, recall
 from rooms.attendance import CheckIn, Source
 from rooms.check_ins import record_check_in
 from rooms.kernel import utcnow
@@ -24,6 +27,7 @@ from rooms.meetings import Meeting, Reply
 from rooms.people import Person
 from rooms.replies import Answer, reply
 from rooms.scheduling import cancel, change, request_of, start
+from tests.documents import ALL_WARDS, circulated
 from tests.factories import ALL, City, make_city, participation_of, scheduled_meeting
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -39,6 +43,21 @@ def invited(db: Database) -> tuple[City, Meeting]:
 
 def sweep_at(db: Database, now: datetime) -> None:
     run_sweep(db, "meeting reminders", meeting_reminders.sweep, now)
+
+
+def at_once(act: Callable[[], object]) -> None:
+    """Four threads at the same moment."""
+    together = threading.Barrier(4)
+
+    def one() -> None:
+        together.wait()
+        act()
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def reminders(db: Database) -> dict[str, list[str]]:
@@ -150,17 +169,7 @@ def test_running_twice_sends_nothing_twice(
 
 def test_two_at_the_same_moment_send_it_once(db: Database, invited: tuple[City, Meeting]) -> None:
     _, meeting = invited
-    together = threading.Barrier(4)
-
-    def one() -> None:
-        together.wait()
-        sweep_at(db, meeting.starts_at - HOUR)
-
-    threads = [threading.Thread(target=one) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: sweep_at(db, meeting.starts_at - HOUR))
     assert reminders(db) == {"reminder_hour": EVERYBODY}
 
 
@@ -219,6 +228,58 @@ def test_a_meeting_that_is_off_or_open_is_not_reminded_of(
             start(session, city.secretary, meeting.id, meeting.starts_at - 20 * MINUTE)
     sweep_at(db, meeting.starts_at - 5 * MINUTE)
     assert reminders(db) == {}
+
+
+def remind_of_receipts(db: Database, now: datetime) -> int:
+    return run_sweep(db, "receipt reminders", receipts.sweep, now)
+
+
+def test_receipts_are_asked_for_once_when_near_and_once_when_overdue(
+    db: Database, tmp_path: Path
+) -> None:
+    now = utcnow()
+    with db.transaction() as session:
+        city = make_city(session, now)
+        directive = circulated(session, city, tmp_path, now, [ALL_WARDS])
+        acknowledge(session, city.secretary, directive.id, city.units["00178"], now)
+    deadline = now + 3 * DAY
+    assert remind_of_receipts(db, deadline - DAY - HOUR) == 0
+    assert remind_of_receipts(db, deadline - DAY) == 3
+    assert remind_of_receipts(db, deadline - HOUR) == 0
+    assert reminders(db) == {"directive_due": mail("00001", "00181", "00226")}
+    with db.transaction() as session:
+        acknowledge(session, city.secretary, directive.id, city.units["00181"], deadline - HOUR)
+    assert remind_of_receipts(db, deadline + HOUR) == 2
+    assert remind_of_receipts(db, deadline + 2 * HOUR) == 0
+    assert reminders(db)["directive_overdue"] == mail("00001", "00226")
+    with db.reader() as session:
+        facts = session.scalars(
+            select(OutboxMessage.facts).where(OutboxMessage.kind == "directive_due")
+        ).one()
+    assert (facts["symbol"], facts["host"]) == ("01/KH-UBND", "Thành phố Hà Nội")
+    assert facts["path"] == f"/directives/{directive.id}"
+
+
+def test_an_old_or_recalled_directive_is_not_reminded_of(db: Database, tmp_path: Path) -> None:
+    now = utcnow()
+    with db.transaction() as session:
+        city = make_city(session, now)
+        directive = circulated(session, city, tmp_path, now, [ALL_WARDS])
+    assert remind_of_receipts(db, now + 3 * DAY + receipts.TOO_LATE) == 0
+    with db.transaction() as session:
+        recall(session, city.secretary, directive.id, "Ban hành nhầm", now)
+    assert remind_of_receipts(db, now + 3 * DAY) == 0
+
+
+def test_receipts_are_asked_for_once_by_two_at_the_same_moment(
+    db: Database, tmp_path: Path
+) -> None:
+    now = utcnow()
+    with db.transaction() as session:
+        city = make_city(session, now)
+        circulated(session, city, tmp_path, now, [ALL_WARDS])
+    at_once(lambda: remind_of_receipts(db, now + 2 * DAY))
+    assert reminders(db) == {"directive_due": mail("00001", "00178", "00181", "00226")}
 
 
 def test_ended_sessions_are_deleted(db: Database, invited: tuple[City, Meeting]) -> None:
