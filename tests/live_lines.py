@@ -7,11 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+import pytest
 import uvicorn
+from litestar import Litestar
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from meetings_server.database import Database
+from meetings_server.identity.sessions import create_token, open_session
 from meetings_server.serving import make_server
 from meetings_server.settings import Settings
+from rooms.kernel import utcnow
+from rooms.people import Person
+from tests.factories import City
 from tests.programs import free_port
 
 PATIENCE = 10.0
@@ -156,3 +165,55 @@ def serving(settings: Settings, app: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(15)
         assert not thread.is_alive(), "the server did not end"
+
+
+@dataclass
+class Served:
+    """A running server with a small city and a meeting that starts in ten minutes."""
+
+    url: str
+    app: Litestar
+    db: Database
+    city: City
+    meeting_id: int
+
+    @property
+    def live_url(self) -> str:
+        return self.url.replace("http://", "ws://")
+
+    def token(self, username: str) -> str:
+        with self.db.transaction() as session:
+            return create_token(session, self.city.actors[username].person_id, "test", utcnow())
+
+    def cookie(self, username: str) -> str:
+        with self.db.transaction() as session:
+            person = session.get_one(Person, self.city.actors[username].person_id)
+            return open_session(session, person, utcnow(), 1)
+
+    def call(self, method: str, path: str, username: str, **options: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token(username)}"}
+        return httpx.request(method, f"{self.url}{path}", headers=headers, **options)
+
+    def check_in(self, code: str, state: str, username: str = "kythuat", **facts: Any) -> int:
+        path = f"/api/v1/meetings/{self.meeting_id}/attendance/{self.city.points[code]}"
+        answer = self.call("POST", path, username, json={"state": state} | facts)
+        assert answer.status_code == 200, answer.text
+        revision: int = answer.json()["revision"]
+        return revision
+
+    def attendance(self, username: str, **query: str) -> dict[str, Any]:
+        path = f"/api/v1/meetings/{self.meeting_id}/attendance"
+        answer = self.call("GET", path, username, params=query)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def closing_code(served: Served, meeting_id: int | None = None, **options: Any) -> int:
+    with (
+        line(served.live_url, meeting_id or served.meeting_id, **options) as client,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        client.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code

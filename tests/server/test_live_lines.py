@@ -1,76 +1,26 @@
 """The live line as its clients have it: frames, rights, check-ins, cuts, closing codes."""
 
 import json
-import os
-import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from litestar import Litestar
 from websockets.exceptions import ConnectionClosed
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
-from meetings_server.identity.sessions import create_token, open_session
 from meetings_server.live.hub import Pace
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source
 from rooms.check_ins import record_check_in
 from rooms.kernel import utcnow
-from rooms.people import Person
 from rooms.scheduling import cancel, start
 from tests.factories import City, make_city, scheduled_meeting
-from tests.live_lines import line, of_answer, serving
+from tests.live_lines import Served, closing_code, line, of_answer, serving
 
 BEAT = 1.0
-
-
-@dataclass
-class Served:
-    """A running server with a small city and a meeting that starts in ten minutes."""
-
-    url: str
-    app: Litestar
-    db: Database
-    city: City
-    meeting_id: int
-
-    @property
-    def live_url(self) -> str:
-        return self.url.replace("http://", "ws://")
-
-    def token(self, username: str) -> str:
-        with self.db.transaction() as session:
-            return create_token(session, self.city.actors[username].person_id, "test", utcnow())
-
-    def cookie(self, username: str) -> str:
-        with self.db.transaction() as session:
-            person = session.get_one(Person, self.city.actors[username].person_id)
-            return open_session(session, person, utcnow(), 1)
-
-    def call(self, method: str, path: str, username: str, **options: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self.token(username)}"}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, **options)
-
-    def check_in(self, code: str, state: str, username: str = "kythuat", **facts: Any) -> int:
-        path = f"/api/v1/meetings/{self.meeting_id}/attendance/{self.city.points[code]}"
-        answer = self.call("POST", path, username, json={"state": state} | facts)
-        assert answer.status_code == 200, answer.text
-        revision: int = answer.json()["revision"]
-        return revision
-
-    def attendance(self, username: str, **query: str) -> dict[str, Any]:
-        path = f"/api/v1/meetings/{self.meeting_id}/attendance"
-        answer = self.call("GET", path, username, params=query)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
 
 
 @pytest.fixture
@@ -104,8 +54,8 @@ def test_a_board_sees_a_check_in_within_a_second(served: Served) -> None:
         ]
         assert [row[1] for row in first["points"]] == ["invited"] * 9
         assert board.holding.rollup["01"] == [9, 0, 0, 0, 0]
-        began = time.monotonic()
         revision = served.check_in("00181", "present", headcount=12)
+        began = time.monotonic()
         seen = board.next_of("changes")
         assert time.monotonic() - began < 1.0
         assert seen["revision"] == revision == 1
@@ -321,16 +271,6 @@ def test_a_frame_too_large_ends_the_line(served: Served) -> None:
         assert closed.value.rcvd.code == 1009
 
 
-def closing_code(served: Served, meeting_id: int | None = None, **options: Any) -> int:
-    with (
-        line(served.live_url, meeting_id or served.meeting_id, **options) as client,
-        pytest.raises(ConnectionClosed) as closed,
-    ):
-        client.receive()
-    assert closed.value.rcvd is not None
-    return closed.value.rcvd.code
-
-
 def test_closing_codes(served: Served) -> None:
     token = served.token("truc.vanmieu")
     assert closing_code(served) == 4401
@@ -348,127 +288,6 @@ def test_a_page_from_elsewhere_is_turned_away(served: Served) -> None:
     assert closing_code(served, cookie=cookie, origin="null") == 4403
     with line(served.live_url, served.meeting_id, cookie=cookie, origin=served.url) as board:
         assert board.receive()["type"] == "snapshot"
-
-
-def test_too_many_lines_are_told_to_come_back(
-    settings: Settings, db: Database, city_day: tuple[City, int]
-) -> None:
-    app = create_app(settings, db)
-    app.state.live_pace = Pace(most_lines=1)
-    with serving(settings, app) as url:
-        served = Served(url, app, db, *city_day)
-        token = served.token("thuky")
-        with line(served.live_url, served.meeting_id, token=token) as board:
-            board.next_of("snapshot")
-            assert closing_code(served, token=token) == 1013
-    # The place is free again once the first has left: see `Hub.lines`.
-
-
-def narrow(url: str) -> socket.socket:
-    """A connection whose client end takes little before it is read."""
-    parts = urlsplit(url)
-    end = socket.socket()
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    end.connect((parts.hostname, parts.port))
-    return end
-
-
-def shrink(line: Any) -> None:
-    """Give a line the smallest buffer in the system, so that little fills it."""
-    server_end = line.protocol.transport.get_extra_info("socket")
-    with socket.socket(fileno=os.dup(server_end.fileno())) as end:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
-
-
-def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
-    settings: Settings, db: Database, city_day: tuple[City, int]
-) -> None:
-    app = create_app(settings, db)
-    app.state.live_pace = Pace(tick=0.01, lag_check=0.1, most_backlog=2_000)
-    with serving(settings, app) as url:
-        served = Served(url, app, db, *city_day)
-        secretary = served.token("thuky")
-        with (
-            line(served.live_url, served.meeting_id, token=served.token("kythuat")) as busy,
-            line(
-                served.live_url, served.meeting_id, token=secretary, max_queue=1, sock=narrow(url)
-            ) as asleep,
-        ):
-            asleep.next_of("snapshot")
-            busy.next_of("snapshot")
-            hub = app.state.live.hub
-            (found,) = hub._rooms.values()
-            room = found.result()
-            for subscriber in room.subscribers[""]:
-                shrink(subscriber.line)
-            points = list(served.city.points.values())
-            count = 0
-            # Frames pile up in the sockets first, then in the server.
-            while not room.laggards and count < 60_000:
-                for state in ("ready", "present", "lost", "needs_help"):
-                    for point in points:
-                        count += 1
-                        busy.send(id=count, point=point, state=state)
-                while len(busy.answers) < count:
-                    busy.receive()
-            assert room.laggards, f"{count} check-ins did not fill the line"
-            waiting = max(s.line.backlog() for s in room.laggards)
-            last = max(answer["revision"] for answer in busy.answers)
-            for state in ("ready", "present"):
-                count += 1
-                busy.send(id=count, point=points[0], state=state)
-                last = busy.next_of("ack")["revision"]
-            assert max(s.line.backlog() for s in room.laggards) <= waiting
-            asleep.until(last)
-            kinds = [frame["type"] for frame in asleep.frames]
-            assert kinds.count("snapshot") >= 2
-            assert asleep.holding.as_answer() == of_answer(served.attendance("thuky"))
-
-
-def test_a_restart_closes_with_1012_and_keeps_what_was_accepted(
-    settings: Settings, db: Database, city_day: tuple[City, int]
-) -> None:
-    point = city_day[0].points["00181"]
-    with serving(settings, app := create_app(settings, db)) as url:
-        served = Served(url, app, db, *city_day)
-        token = served.token("truc.vanmieu")
-        opened = line(served.live_url, served.meeting_id, token=token)
-        phone = opened.__enter__()
-        phone.next_of("snapshot")
-        assert phone.ask(id=1, point=point, state="present")["revision"] == 1
-    with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- frames may come first
-        while True:
-            phone.receive()
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1012
-    with serving(settings, app := create_app(settings, db)) as url:
-        served = Served(url, app, db, *city_day)
-        with line(served.live_url, served.meeting_id, token=token, query="?after=0") as phone:
-            frame = phone.receive()
-            assert (frame["type"], frame["revision"]) == ("changes", 1)
-            # What was not acknowledged is sent again, and counts once.
-            again = phone.ask(id=1, point=point, state="present")
-            assert again["revision"] == 1
-
-
-def test_two_servers_on_one_postgresql_see_each_other(
-    settings: Settings, db: Database, city_day: tuple[City, int]
-) -> None:
-    if not db.is_postgresql:
-        pytest.skip("several processes need PostgreSQL")
-    other = Database(db.url, db.effects)
-    with (
-        serving(settings, here := create_app(settings, db)) as url,
-        serving(settings, create_app(settings, other)) as other_url,
-    ):
-        served = Served(url, here, db, *city_day)
-        there = Served(other_url, here, other, *city_day)
-        with line(there.live_url, served.meeting_id, token=served.token("thuky")) as board:
-            board.next_of("snapshot")
-            began = time.monotonic()
-            board.until(served.check_in("00181", "present"))
-            assert time.monotonic() - began < 2.0
-    other.dispose()
 
 
 def test_frames_are_plain_json_text(served: Served) -> None:

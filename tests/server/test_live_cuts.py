@@ -1,0 +1,149 @@
+"""What becomes of lines when clients lag, servers stop, and there are too many of either."""
+
+import os
+import socket
+import time
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from meetings_server.app import create_app
+from meetings_server.database import Database
+from meetings_server.live.hub import Pace
+from meetings_server.settings import Settings
+from rooms.kernel import utcnow
+from tests.factories import City, make_city, scheduled_meeting
+from tests.live_lines import Served, closing_code, line, of_answer, serving
+
+
+@pytest.fixture
+def city_day(db: Database) -> tuple[City, int]:
+    now = utcnow()
+    with db.transaction() as session:
+        city = make_city(session, now)
+        meeting = scheduled_meeting(session, city, now, starts_at=now + timedelta(minutes=10))
+    return city, meeting.id
+
+
+def test_too_many_lines_are_told_to_come_back(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(most_lines=1)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        token = served.token("thuky")
+        with line(served.live_url, served.meeting_id, token=token) as board:
+            board.next_of("snapshot")
+            assert closing_code(served, token=token) == 1013
+    # The place is free again once the first has left: see `Hub.lines`.
+
+
+def narrow(url: str) -> socket.socket:
+    """A connection whose client end takes little before it is read."""
+    parts = urlsplit(url)
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    end.connect((parts.hostname, parts.port))
+    return end
+
+
+def shrink(line: Any) -> None:
+    """Give a line the smallest buffer in the system, so that little fills it."""
+    server_end = line.protocol.transport.get_extra_info("socket")
+    with socket.socket(fileno=os.dup(server_end.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+
+
+def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(tick=0.01, lag_check=0.1, most_backlog=2_000)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        secretary = served.token("thuky")
+        with (
+            line(served.live_url, served.meeting_id, token=served.token("kythuat")) as busy,
+            line(
+                served.live_url, served.meeting_id, token=secretary, max_queue=1, sock=narrow(url)
+            ) as asleep,
+        ):
+            asleep.next_of("snapshot")
+            busy.next_of("snapshot")
+            hub = app.state.live.hub
+            (found,) = hub._rooms.values()
+            room = found.result()
+            for subscriber in room.subscribers[""]:
+                shrink(subscriber.line)
+            points = list(served.city.points.values())
+            count = 0
+            # Frames pile up in the sockets first, then in the server.
+            while not room.laggards and count < 60_000:
+                for state in ("ready", "present", "lost", "needs_help"):
+                    for point in points:
+                        count += 1
+                        busy.send(id=count, point=point, state=state)
+                while len(busy.answers) < count:
+                    busy.receive()
+            assert room.laggards, f"{count} check-ins did not fill the line"
+            waiting = max(s.line.backlog() for s in room.laggards)
+            last = max(answer["revision"] for answer in busy.answers)
+            for state in ("ready", "present"):
+                count += 1
+                busy.send(id=count, point=points[0], state=state)
+                last = busy.next_of("ack")["revision"]
+            assert max(s.line.backlog() for s in room.laggards) <= waiting
+            asleep.until(last)
+            kinds = [frame["type"] for frame in asleep.frames]
+            assert kinds.count("snapshot") >= 2
+            assert asleep.holding.as_answer() == of_answer(served.attendance("thuky"))
+
+
+def test_a_restart_closes_with_1012_and_keeps_what_was_accepted(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    point = city_day[0].points["00181"]
+    with serving(settings, app := create_app(settings, db)) as url:
+        served = Served(url, app, db, *city_day)
+        token = served.token("truc.vanmieu")
+        opened = line(served.live_url, served.meeting_id, token=token)
+        phone = opened.__enter__()
+        phone.next_of("snapshot")
+        assert phone.ask(id=1, point=point, state="present")["revision"] == 1
+    with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- frames may come first
+        while True:
+            phone.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    with serving(settings, app := create_app(settings, db)) as url:
+        served = Served(url, app, db, *city_day)
+        with line(served.live_url, served.meeting_id, token=token, query="?after=0") as phone:
+            frame = phone.receive()
+            assert (frame["type"], frame["revision"]) == ("changes", 1)
+            # What was not acknowledged is sent again, and counts once.
+            again = phone.ask(id=1, point=point, state="present")
+            assert again["revision"] == 1
+
+
+def test_two_servers_on_one_postgresql_see_each_other(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    if not db.is_postgresql:
+        pytest.skip("several processes need PostgreSQL")
+    other = Database(db.url, db.effects)
+    with (
+        serving(settings, here := create_app(settings, db)) as url,
+        serving(settings, create_app(settings, other)) as other_url,
+    ):
+        served = Served(url, here, db, *city_day)
+        there = Served(other_url, here, other, *city_day)
+        with line(there.live_url, served.meeting_id, token=served.token("thuky")) as board:
+            board.next_of("snapshot")
+            began = time.monotonic()
+            board.until(served.check_in("00181", "present"))
+            assert time.monotonic() - began < 2.0
+    other.dispose()
