@@ -1,14 +1,17 @@
 """Directives for tests: received files, drafts, issued and circulated documents."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from meetings_server.database import Database
 from minutes.circulation import circulate
 from minutes.directives import Directive
 from minutes.issuing import NewDirective, draft_directive, issue
@@ -88,3 +91,40 @@ def circulated(
     directive = issued(session, city, folder, now, **changes)
     circulate(session, city.secretary, directive.id, rules, None, now)
     return directive
+
+
+def form(city: City, now: datetime, **changes: str) -> dict[str, str]:
+    return {
+        "issuing_unit": str(city.units["01"]),
+        "kind": "plan",
+        "symbol": "KH-UBND",
+        "title": "Kế hoạch phòng, chống úng ngập",
+        "signed_by_name": "Đỗ Hoàng Long",
+        "document_date": civil_day(now).isoformat(),
+        "secrecy": "open",
+        "urgency": "urgent",
+        "request_key": "one-form",
+    } | changes
+
+
+def pdf(name: str = "kế hoạch.pdf", content: bytes = PDF_BYTES) -> dict[str, Any]:
+    return {"files": (name, io.BytesIO(content), "application/pdf")}
+
+
+def how_many(db: Database, table: type) -> int:
+    with db.reader() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+@contextmanager
+def counted(db: Database) -> Iterator[list[str]]:
+    """The statements that the server runs meanwhile."""
+    statements: list[str] = []
+
+    def note(_c: Any, _u: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
+            statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(db.engine, "before_cursor_execute", note)

@@ -13,9 +13,9 @@ URGENCIES: dict[str, str] = {
 
 SECRECIES: dict[str, str] = {
     Secrecy.OPEN: mark("Not secret – may be kept on this system"),
-    Secrecy.CONFIDENTIAL: mark("Confidential (Mật)"),
-    Secrecy.SECRET: mark("Secret (Tối mật)"),
-    Secrecy.TOP_SECRET: mark("Top secret (Tuyệt mật)"),
+    Secrecy.CONFIDENTIAL: mark("Confidential"),
+    Secrecy.SECRET: mark("Secret"),
+    Secrecy.TOP_SECRET: mark("Top secret"),
 }
 
 INCOMING: dict[str, str] = {

@@ -1,13 +1,11 @@
 """Circulation: rounds by rules, receipts, forwarding down the tree, recall, who sees what."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from meetings_server.database import Database
 from minutes.circulation import (
@@ -38,26 +36,12 @@ from rooms.audience import Rule, RuleInvalid
 from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day
 from rooms.policies import Actor, NotPermitted
-from tests.documents import ALL_WARDS, EVERYONE, circulated, drafted, issued
+from tests.documents import ALL_WARDS, EVERYONE, circulated, counted, drafted, issued
 from tests.factories import City, make_city, make_hanoi
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 TODAY = civil_day(NOW)
 LATER = NOW + timedelta(hours=1)
-
-
-@contextmanager
-def counted(db: Database) -> Iterator[list[str]]:
-    """The statements that run inside, savepoints left out."""
-    statements: list[str] = []
-
-    def note(_c: Any, _u: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
-            statements.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def codes(city: City, unit_ids: list[int]) -> set[str]:
