@@ -125,7 +125,7 @@ def _labels(content: Content) -> dict[str, str]:
         "coordinating": _("Task {n}, coordinating units"),
         "deadline": _("Task {n}, deadline"),
     }
-    labels = {"place": _("Place"), "secretary_name": _("Secretary")}
+    labels = {"place": _("Place"), "secretary_name": _("Secretary of the meeting")}
     for n in range(1, len(content.tasks) + 1):
         labels |= {f"task-{n}-{part}": word.format(n=n) for part, word in words.items()}
     return labels

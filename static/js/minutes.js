@@ -11,7 +11,10 @@ const RETRY = 8000; // ms after a cut line
 const editor = document.getElementById("minutes-editor");
 const address = `/minutes/${editor.dataset.minutes}`;
 const local = `minutes:${editor.dataset.minutes}`;
-const state = document.getElementById("save-state");
+// Looked up each time: a refused submit replaces the form it stands in.
+const tell = (words) => {
+  document.getElementById("save-state").textContent = words;
+};
 let version = Number(editor.dataset.version);
 let unsaved = false;
 let halted = false; // somebody else saved: nothing goes out until that is decided
@@ -140,7 +143,7 @@ async function sendNow() {
   if (halted) return false;
   if (!unsaved) return true;
   unsaved = false;
-  state.textContent = t("minutes.saving");
+  tell(t("minutes.saving"));
   let answer;
   try {
     answer = await send(`${address}/save`, {
@@ -149,7 +152,7 @@ async function sendNow() {
     });
   } catch {
     unsaved = true;
-    state.textContent = t("minutes.unsaved");
+    tell(t("minutes.unsaved"));
     timer = setTimeout(save, RETRY);
     return false;
   }
@@ -158,7 +161,7 @@ async function sendNow() {
     version = done.version;
     if (!unsaved) localStorage.removeItem(local);
     else keepHere();
-    state.textContent = t("minutes.saved", { time: done.saved });
+    tell(t("minutes.saved", { time: done.saved }));
     return !unsaved || sendNow();
   }
   unsaved = true;
@@ -168,7 +171,7 @@ async function sendNow() {
     return false;
   }
   const problem = await answer.json().catch(() => ({}));
-  state.textContent = t("minutes.refused", { detail: problem.detail ?? answer.status });
+  tell(t("minutes.refused", { detail: problem.detail ?? answer.status }));
   return false;
 }
 
@@ -177,7 +180,7 @@ function showConflict(html) {
   const found = new DOMParser().parseFromString(html, "text/html").getElementById("conflict-found");
   const place = document.getElementById("conflict");
   place.replaceChildren(document.importNode(found, true));
-  state.textContent = t("minutes.conflict");
+  tell(t("minutes.conflict"));
   place.scrollIntoView({ block: "start" });
   place.focus({ preventScroll: true });
 }
@@ -246,13 +249,13 @@ editor.addEventListener("input", (event) => {
   changed();
 });
 
-document.getElementById("submit-button").addEventListener("click", async (event) => {
-  if (!unsaved && !saving) return;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("#submit-button");
+  if (!button || (!unsaved && !saving)) return;
   event.preventDefault();
-  const form = event.currentTarget.form;
   if (await save()) {
     saving = null;
-    form.requestSubmit();
+    button.form.requestSubmit(button);
   }
 });
 
