@@ -83,6 +83,11 @@ class Watcher(asyncio.Protocol):
     buffer: bytes = b""
     upgraded: bool = False
     waiting: "tuple[int, asyncio.Future[None]] | None" = None
+    transport: asyncio.Transport | None = None
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     async def until(self, revision: int) -> None:
         """Return once this revision has arrived."""
@@ -93,6 +98,7 @@ class Watcher(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
@@ -243,6 +249,8 @@ async def storm(
             last = max(revision for revision, _ in acked.values())
             for watcher in watchers:
                 await watcher.until(last)
+    for watcher in watchers:
+        watcher.close()
     finished = max(watcher.arrivals[-1][1] for watcher in watchers)
     spent = cpu_seconds(pid) - cpu
     frames = sum(len(watcher.arrivals) for watcher in watchers)
