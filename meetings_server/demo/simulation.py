@@ -44,6 +44,8 @@ LENGTH = timedelta(minutes=25)
 EARLY, ON_TIME, LATE = 0.22, 0.88, 0.96
 """Upper bounds of the shares of points that are ready early, come on time, come late, in that order."""
 
+FIRST_MOVES = 5
+
 FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương")
 MIDDLE = ("Văn", "Thị", "Minh", "Thu", "Đức", "Quang", "Ngọc", "Hồng", "Thanh", "Xuân")
 GIVEN = ("An", "Bình", "Chi", "Dũng", "Hà", "Hiếu", "Lan", "Long", "Mai", "Nam", "Phương", "Tú")
@@ -96,7 +98,10 @@ def plan(points: list[int], start: datetime, now: datetime, chance: random.Rando
         there = Said("present", chance.randint(4, 26), _name(chance))
         lot = number / max(1, len(shuffled))
         if lot < EARLY:
-            ready = minutes(-before, -before / 3)
+            # The first within seconds: whoever opens the board at once sees it move.
+            ready = minutes(-before, -before / 3, -before)
+            if number < FIRST_MOVES:
+                ready = now + timedelta(seconds=1 + 3 * number)
             put(ready, point_id, Said("ready"))
             put(max(ready, minutes(-3, 0.5, -1)), point_id, there)
         elif lot < ON_TIME:
