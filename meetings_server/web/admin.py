@@ -62,6 +62,13 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("Who was told what, when it left, and what went wrong"),
         ),
         (
+            Permission.MEETING_READ,
+            "/mailbox",
+            "inbox",
+            _("Mailboxes"),
+            _("What this server has sent to the official addresses of your units"),
+        ),
+        (
             Permission.UNIT_WRITE,
             "/admin/import",
             "upload",
