@@ -1,4 +1,4 @@
-"""The search of the top bar and its page: units, meetings, people, documents.
+"""The search of the top bar and its page: units, meetings, documents, people.
 
 Every list is filtered in its own SQL by what the searcher may see. Names and offices of people are
 found by everyone who is logged in; telephone and mail address show only where one's roles reach.
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.web.pages import PageRequest, fragment, render
 from meetings_server.web.units import WORDS, asked_text
+from minutes.search import find_directives, find_minutes
 from rooms.directory import find_units
 from rooms.finding import find_meetings, find_people
 from rooms.folding import fold
@@ -27,13 +28,15 @@ MANY = 50
 def _groups(session: Session, actor: Actor, query: str, limit: int) -> dict[str, Any]:
     """What is found, group by group; nothing for an empty query."""
     if not fold(query):
-        return {"units": None, "meetings": [], "people": []}
+        return {"units": None, "meetings": [], "people": [], "directives": [], "minutes": []}
     now = utcnow()
     today = civil_day(now)
     return {
         "units": find_units(session, query, today, limit=limit),
         "meetings": find_meetings(session, actor, query, now, today, limit=limit),
         "people": find_people(session, actor, query, today, limit=limit),
+        "directives": find_directives(session, actor, query, today, limit=limit),
+        "minutes": find_minutes(session, actor, query, today, limit=limit),
     }
 
 
