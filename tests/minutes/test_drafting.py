@@ -357,18 +357,14 @@ def test_replacing_the_row_on_sqlite_is_refused(db: Database, held: Held) -> Non
         pytest.skip("PostgreSQL has no INSERT OR REPLACE")
     with db.transaction() as session:
         minutes = issued(session, held)
-    with (
-        pytest.raises(DBAPIError, match="issued minutes never change"),
-        db.transaction() as session,
-    ):
+    with db.transaction() as session:
         row = dict(session.execute(text("SELECT * FROM minutes")).mappings().one())
         names = ", ".join(row)
         values = ", ".join(f":{name}" for name in row)
         session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        session.execute(
-            text(f"INSERT OR REPLACE INTO minutes ({names}) VALUES ({values})"),  # noqa: S608 -- the names are the table's own
-            row | {"symbol": "99/BB-UBND"},
-        )
+        replacing = text(f"INSERT OR REPLACE INTO minutes ({names}) VALUES ({values})")  # noqa: S608 -- the names are the table's own
+        with pytest.raises(DBAPIError, match="issued minutes never change"):
+            session.execute(replacing, row | {"symbol": "99/BB-UBND"})
     assert minutes.symbol == "01/BB-UBND"
 
 
