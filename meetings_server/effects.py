@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from meetings_server.live import hints
-from meetings_server.mail import invitations
+from meetings_server.mail import directives, invitations
 from rooms.kernel import Event
 
 # Each entry: the event's type and what to do with it. The function gets the session and the event.
 WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
     *hints.EFFECTS,
     *invitations.EFFECTS,
+    *directives.EFFECTS,
 ]
 
 

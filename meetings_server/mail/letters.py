@@ -25,6 +25,8 @@ SUBJECTS: dict[str, str] = {
     "reminder_hour": mark("Begins within the hour: {title}"),
     "silent_point": mark("Your bridge point has not checked in: {title}"),
     "silent_children": mark("Bridge points that have not checked in: {title}"),
+    "directive_sent": mark("New document: {title}"),
+    "directive_recalled": mark("Document recalled: {title}"),
     "directive_due": mark("Acknowledgement is due: {title}"),
     "directive_overdue": mark("Acknowledgement is overdue: {title}"),
 }
@@ -44,6 +46,8 @@ LEADS: dict[str, str] = {
     "silent_children": mark(
         "The meeting below begins soon. These bridge points have not checked in:"
     ),
+    "directive_sent": mark("{host} has sent {name} this document. Open it and confirm it."),
+    "directive_recalled": mark("{host} has recalled this document. Do not follow it any more."),
     "directive_due": mark("{host} asks {name} to acknowledge this document in time."),
     "directive_overdue": mark("{name} has not acknowledged this document in time."),
 }
@@ -125,7 +129,7 @@ def _lead(kind: str, facts: Mapping[str, Any], recipient: Recipient) -> list[str
     told = [_(LEADS[kind]).format(host=facts["host"], name=recipient.name)]
     if kind == "change":
         told += _before(facts)
-    if facts.get("reason") and kind in METHODS:
+    if facts.get("reason") and (kind in METHODS or kind == "directive_recalled"):
         told.append(_("Reason: {reason}").format(reason=facts["reason"]))
     return told
 
@@ -187,7 +191,10 @@ def _paper_rows(facts: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         (_("Title of the document"), [facts["title"]]),
         (_("Number of the document"), [facts["symbol"]] if facts.get("symbol") else []),
         (_("Sent by the unit"), [facts["host"]]),
-        (_("To be acknowledged by"), [short_day(datetime.fromisoformat(facts["deadline"]))]),
+        (
+            _("To be acknowledged by"),
+            [short_day(datetime.fromisoformat(facts["deadline"]))] if facts["deadline"] else [],
+        ),
     ]
     return [(label, lines) for label, lines in rows if lines]
 
