@@ -58,6 +58,8 @@ class Reply(StrEnum):
     DECLINED = "declined"
 
 
+LARGEST_ID = 2**31 - 1
+
 HOLDING = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.IN_PROGRESS)
 """States in which a meeting holds its points' time."""
 
@@ -282,9 +284,12 @@ def visible_meeting(
     session: Session, actor: Actor, meeting_id: int, on: date, options: Sequence[Any] = ()
 ) -> Meeting:
     """A meeting the actor may see; raises `UnknownMeeting`, also where they may not see it."""
-    meeting = session.scalar(
-        select(Meeting).where(Meeting.id == meeting_id, visible(actor, on)).options(*options)
-    )
+    # A number that no column holds is an error to the database and an unknown meeting to people.
+    meeting = None
+    if 0 < meeting_id <= LARGEST_ID:
+        meeting = session.scalar(
+            select(Meeting).where(Meeting.id == meeting_id, visible(actor, on)).options(*options)
+        )
     if meeting is None:
         raise UnknownMeeting(meeting_id)
     return meeting

@@ -67,8 +67,11 @@ def _form_page(
     *,
     meeting: Meeting | None = None,
     refusal: Refusal | None = None,
+    is_changed: bool = True,
 ) -> Response[str]:
-    seen = with_conflict(preview(session, request.user.actor, typed, now, meeting), refusal)
+    actor = request.user.actor
+    seen = preview(session, actor, typed, now, meeting, is_changed=is_changed)
+    seen = with_conflict(seen, refusal)
     return render(
         request,
         "meetings/form.html",
@@ -209,7 +212,9 @@ def edit_meeting_page(
         asked = typed_move(request)
         if asked:
             typed = read_form(FormMultiDict(typed.values | asked))
-        return _form_page(request, session, typed, now, settings, meeting=meeting)
+        return _form_page(
+            request, session, typed, now, settings, meeting=meeting, is_changed=bool(asked)
+        )
 
 
 def typed_move(request: PageRequest) -> dict[str, str]:

@@ -67,9 +67,18 @@ class Preview:
 
 
 def preview(
-    session: Session, actor: Actor, typed: Typed, now: datetime, meeting: Meeting | None = None
+    session: Session,
+    actor: Actor,
+    typed: Typed,
+    now: datetime,
+    meeting: Meeting | None = None,
+    *,
+    is_changed: bool = True,
 ) -> Preview:
-    """What has been typed so far, worked out; at most seven statements."""
+    """What has been typed so far, worked out; at most seven statements.
+
+    `is_changed`: the form may differ from the meeting, so that the two are compared.
+    """
     seen = Preview()
     starts_at = typed.starts_at or now
     ends_at = typed.ends_at if typed.ends_at and typed.ends_at > starts_at else None
@@ -94,7 +103,7 @@ def preview(
     if typed.starts_at is not None and ends_at is not None:
         seen.has_time = True
         _look_for_clashes(session, seen, actor, typed, resolution, now, meeting)
-    if meeting is not None and meeting.state != MeetingState.DRAFT.value:
+    if is_changed and meeting is not None and meeting.state != MeetingState.DRAFT.value:
         _compare(session, seen, resolution, meeting, tree.by_id)
     return seen
 

@@ -21,6 +21,8 @@ from rooms.meetings import MeetingKind
 from rooms.scheduling import AgendaEntry, MeetingRequest
 
 LARGEST_ID = 2**31 - 1
+YEARS = range(1900, 2200)
+"""A day outside is a slip of the hand."""
 LONGEST_LIST = 200_000
 """Characters of the audience or the agenda as the page's scripts write them."""
 
@@ -172,10 +174,12 @@ def read_day(text: str) -> date | None:
     try:
         if len(parts) == 3:  # noqa: PLR2004 -- day, month, year
             day, month, year = (int(part) for part in parts)
-            return date(year, month, day)
-        return date.fromisoformat(text)
+            found = date(year, month, day)
+        else:
+            found = date.fromisoformat(text)
     except (ValueError, OverflowError):
         return None
+    return found if found.year in YEARS else None
 
 
 def read_clock(text: str) -> time | None:

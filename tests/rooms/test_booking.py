@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from threading import Barrier, Thread
 from uuid import uuid4
 from zoneinfo import ZoneInfo
