@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from minutes.directives import Directive, DirectiveState, Urgency
-from minutes.receipts import Circulation, Receipt, Step, visible_directives
+from minutes.receipts import Circulation, Receipt, Step
 from rooms.folding import folded_pattern
 from rooms.hierarchy import Unit
 from rooms.kernel import civil_day
@@ -257,34 +257,3 @@ def waiting_for(session: Session, actor: Actor, now: datetime, rows: int = 5) ->
     )
     found = incoming(session, desk, Search(state="open", sort="urgency", rows=rows), now)
     return Waiting(found.total, late or 0, found.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A directive as the search names it."""
-
-    id: int
-    number_symbol: str
-    title: str
-    issuer: str
-    document_date: date
-
-
-def find_directives(
-    session: Session, actor: Actor, text: str, on: date, rows: int = 8
-) -> list[Found]:
-    """Directives the actor may see whose title, number or signer contains the text; one statement."""
-    found = session.execute(
-        select(Directive, Unit.name)
-        .join(Unit, Unit.id == Directive.issuing_unit_id)
-        .where(
-            visible_directives(actor, on),
-            Directive.folded.like(folded_pattern(text), escape="\\"),
-        )
-        .order_by(Directive.document_date.desc(), Directive.id.desc())
-        .limit(rows)
-    )
-    return [
-        Found(one.id, one.number_symbol, one.title, issuer, one.document_date)
-        for one, issuer in found
-    ]

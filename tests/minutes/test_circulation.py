@@ -21,7 +21,7 @@ from minutes.circulation import (
     recall,
     receive,
 )
-from minutes.desks import Search, find_directives, incoming, outgoing, waiting_for
+from minutes.desks import Search, incoming, outgoing, waiting_for
 from minutes.directives import Directive, DirectiveWrongState, UnknownDirective
 from minutes.progress import Counts, progress
 from minutes.receipts import (
@@ -32,6 +32,7 @@ from minutes.receipts import (
     visible_directive,
     visible_directives,
 )
+from minutes.search import find_directives
 from rooms.audience import Rule, RuleInvalid
 from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day
