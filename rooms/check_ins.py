@@ -83,9 +83,13 @@ class _Batch:
         self.meetings = {
             row.id: row
             for row in self.connection.execute(
-                select(Meeting.id, Meeting.state, Meeting.starts_at, Meeting.setup_minutes).where(
-                    Meeting.id.in_(meetings)
-                )
+                select(
+                    Meeting.id,
+                    Meeting.state,
+                    Meeting.starts_at,
+                    Meeting.setup_minutes,
+                    Meeting.started_at,
+                ).where(Meeting.id.in_(meetings))
             )
         }
         self.stored: dict[_Key, Standing | None] = {
@@ -197,8 +201,9 @@ class _Batch:
         if meeting.state not in {MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value}:
             raise MeetingClosed(meeting.state)
         # A meeting may be opened earlier than planned; then check-in is open too.
-        in_progress = meeting.state == MeetingState.IN_PROGRESS.value
-        if not in_progress and self._observed(check_in) < opens_at:
+        started_at: datetime | None = meeting.started_at
+        earliest = min(opens_at, started_at) if started_at else opens_at
+        if self._observed(check_in) < earliest:
             raise CheckInNotOpen(opens_at)
         if check_in.observed_at is not None and check_in.observed_at > self.now + CLOCK_TOLERANCE:
             raise FieldInvalid("observed_at", "in_the_future")

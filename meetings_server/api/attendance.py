@@ -1,7 +1,7 @@
 """Check-ins, the state at any instant, and the log of a meeting day."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -220,11 +220,12 @@ def _instant(text: str | None) -> datetime | None:
     try:
         # A plus sign that was not escaped arrives as a space.
         instant = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
+        if instant.tzinfo is None:
+            raise FieldInvalid("at", "not_an_instant")
+        # The first and the last day of the calendar have no instant in UTC.
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise FieldInvalid("at", "not_an_instant") from None
-    if instant.tzinfo is None:
-        raise FieldInvalid("at", "not_an_instant")
-    return instant
 
 
 def shape_attendance(found: Attendance, scope: Scope, at: datetime | None = None) -> AttendanceOut:

@@ -23,7 +23,7 @@ from rooms.attendance import (
 )
 from rooms.bridge_points import UnknownPoint
 from rooms.check_ins import record_check_in, record_check_ins
-from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, UnknownMeeting
 from rooms.policies import NotPermitted
 from rooms.roll_call import present_and_absent, silent_points
@@ -217,6 +217,15 @@ def test_the_doors_open_two_hours_before_the_line_test_and_close_at_the_end(day:
         end(session, day.city.secretary, day.meeting.id, day.at(60))
     with pytest.raises(MeetingClosed):
         day.check_in("00181", "present", 61)
+
+
+def test_what_was_seen_long_before_the_meeting_is_refused_while_it_runs(day: Day) -> None:
+    with day.db.transaction() as session:
+        start(session, day.city.secretary, day.meeting.id, day.at(-200))
+    assert day.check_in("00181", "ready", -199) == 2
+    for past in (day.at(-201), datetime(1, 1, 1, tzinfo=CIVIL_ZONE)):
+        with pytest.raises(CheckInNotOpen):
+            day.check_in("00181", "present", 0, observed_at=past)
 
 
 def test_a_cancelled_meeting_takes_no_check_in(day: Day) -> None:
