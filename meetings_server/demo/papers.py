@@ -3,11 +3,13 @@
 import io
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from minutes.circulation import acknowledge, circulate, mark, recall
+from minutes.circulation import circulate, recall
 from minutes.directives import Directive
 from minutes.file_kinds import PDF
 from minutes.forms.documents import Letterhead
@@ -15,7 +17,7 @@ from minutes.forms.pdf import render_pdf
 from minutes.forms.sheet import Heading, Paragraph, Sheet, Signature
 from minutes.forms.wording import head, recipient_lines
 from minutes.issuing import NewDirective, draft_directive, end_of, issue
-from minutes.receipts import Step
+from minutes.receipts import Receipt
 from minutes.storage import MEGABYTE, FolderStore, ReceivedFile
 from rooms.audience import Rule
 from rooms.hierarchy import Tree, load_tree
@@ -28,7 +30,7 @@ EVERYONE = tuple(
 
 
 def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now: datetime) -> None:
-    """`folder`: where documents lie by content hash. Seven of ten units have the first document."""
+    """`folder`: where documents lie by content hash. Three of four units have the first document."""
     store = FolderStore(folder)
     sent_at = now - timedelta(hours=26)
     with database.transaction() as session:
@@ -129,18 +131,31 @@ def _issued(
 def _answers(
     session: Session, tree: Tree, actor: Actor, directive: Directive, sent_at: datetime
 ) -> None:
-    """What came back since, spread over the units; the demo's own wards are left to their clerks."""
+    """What came back since, spread over the units; the demo's own clerks have theirs to do.
+
+    In bulk: the verbs, one unit after another, would take most of the time until the start.
+    """
     left_alone = {"00181", "006", "01-SNV"}
-    units = [node for node in tree.by_id.values() if node.parent_id is not None]
-    for place, node in enumerate(units):
-        if node.code in left_alone or place % 4 == 3:  # noqa: PLR2004 -- every fourth is silent
+    units = [
+        node.id
+        for node in tree.by_id.values()
+        if node.parent_id is not None and node.code not in left_alone
+    ]
+    for part in range(12):
+        if part % 4 == 3:  # noqa: PLR2004 -- every fourth is silent
             continue
-        at = sent_at + timedelta(minutes=7 + place)
-        if place % 4 == 0:
-            acknowledge(session, actor, directive.id, node.id, at)
-        else:
-            step = Step.READ if place % 2 else Step.RECEIVED
-            mark(session, actor, directive.id, node.id, step, at)
+        at = sent_at + timedelta(minutes=9 + 37 * part)
+        known: dict[str, Any] = {"received_at": at}
+        if part % 4 < 2:  # noqa: PLR2004 -- of the others two of three have read it
+            known |= {"read_at": at, "read_by": actor.person_id}
+        if part % 4 == 0:
+            known |= {"acknowledged_at": at, "acknowledged_by": actor.person_id}
+        session.execute(
+            update(Receipt)
+            .where(Receipt.directive_id == directive.id, Receipt.unit_id.in_(units[part::12]))
+            .values(**known)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _recalled(session: Session, store: FolderStore, tree: Tree, actor: Actor, at: datetime) -> None:
