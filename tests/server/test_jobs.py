@@ -61,13 +61,17 @@ def at_once(act: Callable[[], object]) -> None:
 
 
 def reminders(db: Database) -> dict[str, list[str]]:
-    """Addresses by kind of letter, without the invitations and changes."""
+    """Addresses by kind of letter, without what is sent at once."""
     found: dict[str, list[str]] = {}
     with db.reader() as session:
         for kind, address in session.execute(
             select(OutboxMessage.kind, OutboxDelivery.address)
             .join(OutboxDelivery, OutboxDelivery.message_id == OutboxMessage.id)
-            .where(OutboxMessage.kind.not_in(["invitation", "change", "cancellation"]))
+            .where(
+                OutboxMessage.kind.not_in(
+                    ["invitation", "change", "cancellation", "directive_sent"]
+                )
+            )
             .order_by(OutboxDelivery.id)
         ):
             found.setdefault(kind, []).append(address)
