@@ -186,7 +186,7 @@ def _move_form(
         meeting=meeting,
         starts_at=starts_at,
         ends_at=ends_at,
-        values={"reason": "", "late_reason": ""} | asked,
+        values={"reason": "", "version": ""} | asked,
         errors=dict(refusal.errors) if refusal else {},
         seen=seen,
         is_draft=is_draft,
