@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from minutes.content import Content, Item, checked, require_complete
+from minutes.forms.letterhead import ALL_WHO_WERE_ASKED, HELD_ONLINE
 from minutes.meeting_minutes import (
     Minutes,
     MinutesState,
@@ -99,11 +100,11 @@ def open_draft(session: Session, actor: Actor, meeting_id: int, now: datetime) -
     author = session.get_one(Person, actor.person_id)
     content = Content(
         place=meeting.main_point.name,
-        form="Trực tuyến",
+        form=HELD_ONLINE,
         secretary_name=author.name,
         secretary_title=author.title,
         items=tuple(Item(item.title, item.presenter) for item in meeting.agenda),
-        recipients=("Như thành phần dự họp",),
+        recipients=(ALL_WHO_WERE_ASKED,),
     )
     minutes = Minutes(meeting_id=meeting_id, created_by=actor.person_id, created_at=now)
     _begin(session, minutes, meeting, content, actor, now)

@@ -12,29 +12,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from minutes.content import Content
+from minutes.forms.letterhead import LEVEL_HEADINGS, committee, place_name
 from minutes.kinds import GOVERNED_LEVELS, DocumentKind, symbol_of
 from rooms.hierarchy import Tree, load_tree
 from rooms.meetings import Meeting
 from rooms.people import Person
 from rooms.roll_call import AbsentUnit, PresentUnit, present_and_absent
-
-# A place is named without the word for what it is: "Đống Đa", not "Quận Đống Đa".
-PLACE_WORDS = (
-    "Thành phố ",
-    "Tỉnh ",
-    "Quận ",
-    "Huyện ",
-    "Thị xã ",
-    "Thị trấn ",
-    "Phường ",
-    "Xã ",
-    "Đặc khu ",
-)
-LEVEL_HEADINGS = {
-    "city": "Điểm cầu Thành phố",
-    "department": "Các sở, ban, ngành Thành phố",
-    "district": "Các quận, huyện, thị xã",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +153,6 @@ def gather_facts(session: Session, meeting: Meeting, content: Content) -> Facts:
             for task in content.tasks
         ),
     )
-
-
-def committee(territory: str) -> str:
-    """The people's committee that leads a territory."""
-    return f"Ủy ban nhân dân {territory[:1].lower()}{territory[1:]}"
-
-
-def place_name(territory: str) -> str:
-    """As the place stands before the day: `Hà Nội`; one that is a number keeps its word: `Quận 1`."""
-    for word in PLACE_WORDS:
-        if territory.startswith(word) and not territory.removeprefix(word)[:1].isdigit():
-            return territory.removeprefix(word)
-    return territory
 
 
 def _group(tree: Tree, unit_id: int, level: str) -> str:

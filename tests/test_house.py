@@ -180,6 +180,7 @@ VIETNAMESE_PLACES = (
     "meetings_server/i18n.py",  # dates
     "meetings_server/demo",  # the people, rooms and meetings of the demonstration
     "minutes/forms/",  # official forms are Vietnamese by decree
+    "minutes/kinds.py",  # so are the names of the kinds of documents
     "rooms/catalogue/",
     "tests/",
 )

@@ -195,6 +195,7 @@ document.addEventListener("click", async (event) => {
     document.getElementById("conflict").replaceChildren();
     await save();
   } else if ("takeTheirs" in target.dataset) {
+    if (!(await ask(t("minutes.dropMine"), t("minutes.dropMineYes"), true))) return;
     localStorage.removeItem(local);
     unsaved = false;
     location.reload();
