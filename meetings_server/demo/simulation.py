@@ -26,7 +26,7 @@ from meetings_server.demo.people import ACCOUNTS
 from meetings_server.demo.stand_ins import tokens_for
 from meetings_server.identity.sessions import ApiToken, create_token
 from meetings_server.settings import Settings
-from rooms.attendance import PointState, standing_invitation
+from rooms.attendance import PointState, Presence, standing_invitation
 from rooms.hierarchy import load_tree
 from rooms.kernel import utcnow
 from rooms.meetings import Meeting, MeetingState, Participation
@@ -193,8 +193,10 @@ class Simulation(Thread):
                 for account in ACCOUNTS
                 if account.unit in tree.by_code
             }
-            # Whoever has reported before a restart is not asked again.
-            reported = select(PointState.point_id).where(PointState.meeting_id == meeting.id)
+            # Whoever was present before a restart is not asked again.
+            reported = select(PointState.point_id).where(
+                PointState.meeting_id == meeting.id, PointState.state == Presence.PRESENT.value
+            )
             invited = session.execute(
                 select(Participation.point_id, Participation.unit_id).where(
                     Participation.meeting_id == meeting.id,

@@ -146,9 +146,19 @@ def _island(found: Attendance, scope: Scope, asked: str) -> dict[str, Any]:
         "revision": found.revision,
         "tops": [found.tree.by_id[unit_id].code for unit_id in _tops(found.tree, scope)],
         "units": {code: found.tree.by_id[unit_id].name for code, unit_id in units.items()},
+        "labels": {
+            code: _without_kind(found.tree.by_id[unit_id]) for code, unit_id in units.items()
+        },
         "levels": {level: _(LEVELS.get(level, level)) for level in found.rollup.levels},
         "notes": _notes(found.points),
     }
+
+
+def _without_kind(unit: Node) -> str:
+    """`Đống Đa` of `Quận Đống Đa`: there is little room on a map."""
+    if unit.name.casefold().startswith(f"{unit.kind.casefold()} "):
+        return unit.name[len(unit.kind) + 1 :]
+    return unit.name
 
 
 @get("/meetings/{meeting_id:int}/board/notes", include_in_schema=False, sync_to_thread=True)

@@ -58,7 +58,7 @@ export class BoardMap extends EventTarget {
     this.#places = facts.map((fact, index) => ({
       id: fact.id,
       group: fact.group,
-      area: fact.area,
+      area: this.#model.island.labels[fact.group] ?? "",
       x: (flat[index][0] - left) / span,
       y: (flat[index][1] - top) / span,
     }));
@@ -429,7 +429,7 @@ function labels(places) {
   const areas = Map.groupBy(places.filter(({ area }) => area), ({ area }) => area);
   return [...areas]
     .map(([name, members]) => ({
-      name: name.replace(/^(Quận|Huyện|Thị xã|Thành phố|Tỉnh) /u, ""),
+      name,
       weight: members.length,
       x: members.reduce((sum, { x }) => sum + x, 0) / members.length,
       y: members.reduce((sum, { y }) => sum + y, 0) / members.length,

@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -31,6 +32,12 @@ PATIENCE = 120
 NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 
 
+def moving(running_server: StartServer, tmp_path: Path, pace: str) -> Program:
+    """The demonstration at a pace, in a folder that outlives it."""
+    folder = str(tmp_path / "server-demo" / "data")
+    return running_server("demo", "--pace", pace, "--data", folder, seconds=PATIENCE)
+
+
 def opened(program: Program) -> Database:
     return Database(f"sqlite:///{program.data / 'meetings.db'}")
 
@@ -54,9 +61,9 @@ def reported(database: Database) -> Counter[str]:
 
 
 def test_the_demonstration_moves_through_the_api_and_leaves_visitors_their_points(
-    running_server: StartServer,
+    running_server: StartServer, tmp_path: Path
 ) -> None:
-    program = running_server("demo", "--pace", "60", seconds=PATIENCE)
+    program = moving(running_server, tmp_path, "60")
     database = opened(program)
     until(lambda: reported(database)["present"] > 400)
     with database.reader() as session:
@@ -90,16 +97,16 @@ def _state(database: Database) -> str:
 
 
 def test_it_stops_promptly_in_the_middle_and_goes_on_after_a_restart(
-    running_server: StartServer,
+    running_server: StartServer, tmp_path: Path
 ) -> None:
-    program = running_server("demo", "--pace", "30", seconds=PATIENCE)
+    program = moving(running_server, tmp_path, "30")
     database = opened(program)
     until(lambda: sum(reported(database).values()) - reported(database)["invited"] > 20)
     began = time.monotonic()
     program.stop()
     assert time.monotonic() - began < 8
     before = reported(database)
-    program = running_server("demo", "--pace", "30", seconds=PATIENCE)
+    program = moving(running_server, tmp_path, "30")
     until(lambda: reported(database)["invited"] < before["invited"])
     with database.reader() as session:
         held = session.scalar(select(func.count()).where(Meeting.title == MOVING))
@@ -111,8 +118,8 @@ def test_it_stops_promptly_in_the_middle_and_goes_on_after_a_restart(
     database.dispose()
 
 
-def test_nothing_moves_at_pace_0(running_server: StartServer) -> None:
-    program = running_server("demo", "--pace", "0", seconds=PATIENCE)
+def test_nothing_moves_at_pace_0(running_server: StartServer, tmp_path: Path) -> None:
+    program = moving(running_server, tmp_path, "0")
     time.sleep(1)
     database = opened(program)
     assert set(reported(database)) == {"invited"}
