@@ -23,7 +23,7 @@ from rooms.people import Person
 from tests.factories import City
 from tests.programs import free_port
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 @dataclass
