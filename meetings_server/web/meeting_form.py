@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -47,7 +47,7 @@ from rooms.meetings import (
 )
 from rooms.policies import Actor, NotPermitted, Permission, governed_units, require
 from rooms.scheduling import AlreadyBooked, book, booked_before, change, schedule
-from rooms.workdays import INVITATION_NOTICE, add_working_days
+from rooms.workdays import INVITATION_NOTICE, add_working_days, latest_invitation_day
 
 SEND, DRAFT = "send", "draft"
 LOADED = (
@@ -103,7 +103,7 @@ def new_meeting_page(request: PageRequest, db: Database, settings: Settings) -> 
         "start": "08:00",
         "end": "10:00",
         # The first day that leaves the invited the time that the law gives them.
-        "date": add_working_days(today, INVITATION_NOTICE).isoformat(),
+        "date": _first_day_in_time(today).isoformat(),
         "request_key": secrets.token_urlsafe(16),
     }
     asked = {name: request.query_params.get(name, "")[:10] for name in ("date", "start", "end")}
@@ -120,6 +120,13 @@ def new_meeting_page(request: PageRequest, db: Database, settings: Settings) -> 
             values |= {"main_point": str(points[0]["id"]), "main_point_name": points[0]["label"]}
         typed = read_form(FormMultiDict(values))
         return _form_page(request, session, typed, now, settings)
+
+
+def _first_day_in_time(today: date) -> date:
+    day = add_working_days(today, INVITATION_NOTICE)
+    while latest_invitation_day(day) < today:
+        day = add_working_days(day, 1)
+    return day
 
 
 @post("/meetings/new", include_in_schema=False, sync_to_thread=True, status_code=HTTP_200_OK)

@@ -215,6 +215,8 @@ def with_conflict(seen: Preview, refusal: Refusal | None) -> Preview:
 
 def button_words(seen: Preview, meeting: Meeting | None) -> str:
     """What the main button will do."""
+    if not seen.invited:
+        return _("Send the invitation")
     units = ngettext("%(num)s unit", "%(num)s units", seen.invited) % {"num": seen.invited}
     if meeting is None or meeting.state == MeetingState.DRAFT.value:
         return _("Send the invitation to {units}").format(units=units)
