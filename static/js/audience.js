@@ -184,7 +184,7 @@ export class AudienceTree {
 
   unitLine(unit, flat = false) {
     const parent = unit.parent >= 0 ? this.tree.units[unit.parent] : null;
-    const branch = !flat && unit.children.length ? unit.code : "";
+    const branch = unit.children.length ? unit.code : "";
     const [item, open, row] = this.line(branch, unit.name, { by: "unit", unit: unit.code }, [unit], flat && parent ? parent.name : "");
     if (branch) this.counter(row, this.tree.below(unit));
     if (open) {
