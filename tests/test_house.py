@@ -94,11 +94,12 @@ def test_every_file_has_a_name() -> None:
 
 
 def test_a_python_file_holds_one_subject() -> None:
-    """Past about 400 lines it is two."""
+    """Past about 400 lines it is two. A migration is one, however many tables it makes."""
     long = [
         f"{path.relative_to(ROOT)}: {count} lines"
         for path in sources(".py")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > ONE_SUBJECT
+        if path.parent.name != "versions"
+        and (count := len(path.read_text(encoding="utf-8").splitlines())) > ONE_SUBJECT
     ]
     assert not long, listed(long)
 

@@ -230,7 +230,9 @@ def _task(task: ListedTask) -> TaskOut:
 
 
 @patch("/tasks/{task_id:int}", sync_to_thread=True, tags=["minutes"])
-def change_task(request: ApiRequest, db: Database, task_id: Id, data: JSONBody[ChangeTask]) -> TaskOut:
+def change_task(
+    request: ApiRequest, db: Database, task_id: Id, data: JSONBody[ChangeTask]
+) -> TaskOut:
     """Write a line of the follow-up, and say whether the task is done."""
     now = utcnow()
     actor = request.user.actor

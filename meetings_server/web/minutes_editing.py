@@ -50,7 +50,9 @@ def begin(request: PageRequest, db: Database, meeting_id: int) -> Response[None]
 
 
 @post("/minutes/{minutes_id:int}/save", **ACT)
-def autosave(request: PageRequest, db: Database, minutes_id: int, data: JSONBody[SaveShape]) -> Response[Any]:
+def autosave(
+    request: PageRequest, db: Database, minutes_id: int, data: JSONBody[SaveShape]
+) -> Response[Any]:
     """Keep the text; where somebody else saved meanwhile, what differs from theirs."""
     now = utcnow()
     actor = request.user.actor

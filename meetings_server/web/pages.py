@@ -181,7 +181,10 @@ def _notices() -> dict[str, tuple[str, str]]:
         "directive_recalled": ("success", _("Recalled; the recipients see it and why.")),
         "paper_pointer_kept": ("success", _("Kept where the paper lies; nothing else was saved.")),
         "mail_queued": ("success", _("The mail is being sent again.")),
-        "calendar_renewed": ("success", _("The calendar has a new address; the old one has ended.")),
+        "calendar_renewed": (
+            "success",
+            _("The calendar has a new address; the old one has ended."),
+        ),
         "logged_out": ("info", _("You are logged out.")),
     }
 

@@ -7,13 +7,11 @@ const numbers = { day: "2-digit", month: "2-digit", year: "numeric" };
 const narrow = matchMedia("(width < 40rem)");
 const OFFSET = 7 * 3600 * 1000; // Asia/Ho_Chi_Minh, without summer time
 const two = (number) => String(number).padStart(2, "0");
-const WEEKDAYS = ["CN", "Thứ 2", "Thứ 3", "Thứ 4", "Thứ 5", "Thứ 6", "Thứ 7"];
 
-/** "Thứ 2 23/11" above a day of the week view. A day is read where it is meant: in Viet Nam. */
+/** "Th 2 23/11" above a day of the week view. A day is read where it is meant: in Viet Nam. */
 function dayHeading({ date, view }) {
   const day = new Date(date.getTime() + OFFSET);
-  const weekday =
-    language === "vi" ? WEEKDAYS[day.getUTCDay()] : day.toLocaleDateString(language, { weekday: "short", timeZone: "UTC" });
+  const weekday = day.toLocaleDateString(language, { weekday: "short", timeZone: "UTC" });
   if (view.type.startsWith("dayGridMonth")) return weekday;
   return `${weekday} ${two(day.getUTCDate())}/${two(day.getUTCMonth() + 1)}`;
 }
