@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
@@ -162,12 +163,9 @@ def run(database: Database, now: datetime, runs: int) -> None:
             schedule(session, actor, booked.meeting.id, now)
 
     def refused() -> None:
-        try:
+        with pytest.raises(BookingConflict) as told:
             book_one(taken)
-        except BookingConflict as conflict:
-            assert conflict.next_free is not None
-        else:
-            raise AssertionError("the clash was not seen")
+        assert told.value.next_free is not None
 
     book_one(taken := next(starts))
     for name, work in (("book 632 units", book_one), ("refuse a clash", refused)):

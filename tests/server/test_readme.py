@@ -16,7 +16,9 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.slow
 def test_the_meeting_day_with_curl(running_server: Callable[..., Program], tmp_path: Path) -> None:
-    script = re.findall(r"^```bash\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    script = re.findall(
+        r"^```bash\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert len(script) == 1, "the README has one script"
     data = tmp_path / "demo-data"
     server = running_server("demo", "--data", str(data))
@@ -38,5 +40,5 @@ def test_the_meeting_day_with_curl(running_server: Callable[..., Program], tmp_p
     assert done.returncode == 0, told
     for line in ("Quận Đống Đa", "22", "accepted", "in_progress", "ended", "submitted", "%PDF-"):
         assert line in done.stdout, told
-    assert re.search(r"^\d+/BB-UBND$", done.stdout, re.M), told
-    assert re.search(r"^\d+/TB-UBND$", done.stdout, re.M), told
+    assert re.search(r"^\d+/BB-UBND$", done.stdout, re.MULTILINE), told
+    assert re.search(r"^\d+/TB-UBND$", done.stdout, re.MULTILINE), told
