@@ -112,13 +112,16 @@ def render_html(request: Request[Any, Any, Any], template: str, **context: Any) 
 def render(
     request: Request[Any, Any, Any], template: str, *, status: int = HTTP_200_OK, **context: Any
 ) -> Response[str]:
-    """A page as an answer. Personal pages are never kept by caches."""
-    return Response(
+    """A page as an answer. Personal pages are never kept by caches; a message is shown once."""
+    answer = Response(
         render_html(request, template, **context),
         status_code=status,
         media_type=MediaType.HTML,
         headers={"cache-control": "no-store"},
     )
+    if FLASH_COOKIE in request.cookies:
+        answer.delete_cookie(FLASH_COOKIE)
+    return answer
 
 
 def fragment(template: str, **context: Any) -> Response[str]:
