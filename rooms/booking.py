@@ -7,10 +7,21 @@ one writer in at a time, PostgreSQL locks the points' rows in ascending id befor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import ForeignKey, Index, Select, delete, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.bridge_points import BridgePoint
@@ -19,6 +30,11 @@ from rooms.kernel import Base, Conflict
 from rooms.meetings import Meeting, Participation, invited, visible
 from rooms.people import Person
 from rooms.policies import Actor
+
+LONGEST_MEETING = timedelta(days=7)
+LONGEST_MARGIN = timedelta(days=1)
+"""Line-test time before a meeting, and clearing time after it, at most."""
+LONGEST_HOLD = LONGEST_MARGIN + LONGEST_MEETING + LONGEST_MARGIN
 
 MOST_CLASHES = 50
 """Clashes told in one refusal; the count is always of all."""
@@ -92,6 +108,16 @@ def hold(session: Session, meeting: Meeting) -> None:
     )
 
 
+def held_between(starts_at: datetime, ends_at: datetime) -> ColumnElement[bool]:
+    """The occupancies that touch `[starts_at, ends_at)`."""
+    return and_(
+        Occupancy.starts_at < ends_at,
+        Occupancy.ends_at > starts_at,
+        # No hold is longer: the index is read from here on, not from a point's first booking.
+        Occupancy.starts_at > starts_at - LONGEST_HOLD,
+    )
+
+
 def release(session: Session, meeting_id: int) -> None:
     """Give the points' time back."""
     session.execute(delete(Occupancy).where(Occupancy.meeting_id == meeting_id))
@@ -128,8 +154,7 @@ def clashes_at(
         .where(
             Occupancy.point_id.in_(points),
             Occupancy.meeting_id != (ignore_meeting or 0),
-            Occupancy.starts_at < held_until,
-            Occupancy.ends_at > held_from,
+            held_between(held_from, held_until),
         )
         .group_by(Occupancy.meeting_id)
         .subquery()

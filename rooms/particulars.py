@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rooms.audience import Rule
+from rooms.booking import LONGEST_MARGIN, LONGEST_MEETING
 from rooms.bridge_points import Outage, out_between, point_by_id
 from rooms.folding import fold
-from rooms.kernel import Conflict, FieldInvalid, bounded_text, require_text
+from rooms.kernel import Conflict, FieldInvalid, bounded_text, is_time_zone, require_text
 from rooms.meetings import AgendaItem, Meeting, MeetingKind
 from rooms.people import person_by_id
 
-LONGEST_MEETING = timedelta(days=7)
+MINUTE = timedelta(minutes=1)
 FURTHEST = timedelta(days=730)
 MOST_AGENDA_ITEMS = 100
 
@@ -98,7 +98,7 @@ def write_request(
     meeting.title = require_text("title", request.title, 300)
     meeting.folded = fold(meeting.title)
     meeting.kind = request.kind.value
-    if request.timezone not in available_timezones():
+    if not is_time_zone(request.timezone):
         raise FieldInvalid("timezone", "unknown", request.timezone[:60])
     meeting.timezone = request.timezone
     _write_times(meeting, request, now)
@@ -125,7 +125,7 @@ def _write_times(meeting: Meeting, request: MeetingRequest, now: datetime) -> No
     meeting.starts_at, meeting.ends_at = request.starts_at, request.ends_at
     for name in ("setup_minutes", "clearing_minutes"):
         minutes = getattr(request, name)
-        if not 0 <= minutes <= 24 * 60:
+        if not 0 <= minutes <= LONGEST_MARGIN // MINUTE:
             raise FieldInvalid(name, "out_of_range", "0–1440")
         setattr(meeting, name, minutes)
 

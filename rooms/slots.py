@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from rooms.booking import Occupancy
+from rooms.booking import Occupancy, held_between
 from rooms.workdays import is_working_day
 
 QUARTER = timedelta(minutes=15)
@@ -52,8 +52,7 @@ def best_windows(
     """
     wanted = (
         Occupancy.point_id.in_(points),
-        Occupancy.starts_at < latest + clearing,
-        Occupancy.ends_at > earliest - setup,
+        held_between(earliest - setup, latest + clearing),
         Occupancy.meeting_id != (ignore_meeting or 0),
     )
     # A meeting holds all its points for the same time: its interval is read once, its points are

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Response, get, patch, post
@@ -33,7 +33,7 @@ from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
 from rooms.audience import Resolution, parse_rules, resolve
 from rooms.hierarchy import load_tree, subtree_of, unit_by_code
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import FieldInvalid, civil_day, is_time_zone, utcnow
 from rooms.meetings import Meeting, MeetingState, Participation, visible, visible_meeting
 from rooms.policies import Actor, Permission, require
 from rooms.replies import Answer, readable, reply
@@ -292,22 +292,23 @@ def end_meeting(request: ApiRequest, db: Database, meeting_id: Id) -> MeetingOut
 def find_slots(request: ApiRequest, db: Database, data: JSONBody[SlotsIn]) -> Page[SlotOut]:
     """Windows in office hours, the least taken first; `taken` counts points that are not free."""
     now = utcnow()
-    if data.latest <= data.earliest:
+    earliest = max(data.earliest, now)
+    if data.latest <= earliest:
         raise FieldInvalid("latest", "not_after_start")
-    if data.latest - data.earliest > LONGEST_SEARCH:
+    if data.latest - earliest > LONGEST_SEARCH:
         raise FieldInvalid("latest", "too_far", LONGEST_SEARCH.days)
-    if data.timezone not in available_timezones():
+    if not is_time_zone(data.timezone):
         raise FieldInvalid("timezone", "unknown", data.timezone)
     with db.reader() as session:
         # Free time tells when others meet: only those who book somewhere may ask.
         actor = request.user.actor
         require(session, actor, Permission.MEETING_WRITE, actor.unit_id, civil_day(now))
-        tree = load_tree(session, civil_day(data.earliest))
+        tree = load_tree(session, civil_day(earliest))
         resolution = resolve(
             session,
             tree,
             parse_rules(data.audience),
-            data.earliest,
+            earliest,
             data.latest,
             data.main_point,
         )
@@ -315,7 +316,7 @@ def find_slots(request: ApiRequest, db: Database, data: JSONBody[SlotsIn]) -> Pa
             session,
             [invitee.point_id for invitee in resolution.joining if invitee.point_id is not None],
             timedelta(minutes=data.duration_minutes),
-            max(data.earliest, now),
+            earliest,
             data.latest,
             setup=timedelta(minutes=data.setup_minutes),
             clearing=timedelta(minutes=data.clearing_minutes),
