@@ -1,6 +1,7 @@
 // Everything that each page needs. Pages add their own modules beside it.
 import "./menus.js";
 import "./dialogs.js";
+import "./dates.js";
 import "./validity.js";
 import "./forms.js";
 import "./drafts.js";

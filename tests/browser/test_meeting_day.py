@@ -40,7 +40,7 @@ def log_in(page: Page, username: str) -> Page:
 
 def type_time(page: Page, start: datetime, hours: float) -> None:
     local = start.astimezone(CIVIL_ZONE)
-    page.locator("#field-date").fill(f"{local:%Y-%m-%d}")
+    page.locator("#field-date").fill(f"{local:%d/%m/%Y}")
     page.locator("#field-start").fill(f"{local:%H:%M}")
     page.locator("#field-end").fill(f"{local + timedelta(hours=hours):%H:%M}")
 
