@@ -14,7 +14,16 @@ from minutes import (
     storage,
     tasks,
 )
-from rooms import attendance, booking, bridge_points, feeds, hierarchy, meetings, people
+from rooms import (
+    attendance,
+    booking,
+    bridge_points,
+    earlier_replies,
+    feeds,
+    hierarchy,
+    meetings,
+    people,
+)
 from rooms.kernel import Base
 
 WITH_TABLES = (
@@ -22,6 +31,7 @@ WITH_TABLES = (
     booking,
     bridge_points,
     directives,
+    earlier_replies,
     feeds,
     hierarchy,
     idempotency,

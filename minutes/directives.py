@@ -80,6 +80,8 @@ class Directive(Base):
     """By when recipients have to confirm, unless a round of circulation says otherwise."""
     meeting_id: Mapped[int | None] = mapped_column(ForeignKey("meeting.id"), index=True)
     state: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    """Rises with every change of the draft; a form based on an older one is refused."""
     created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime]
     request_key: Mapped[str | None] = mapped_column(String(100))

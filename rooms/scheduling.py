@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from rooms.audience import Resolution
 from rooms.booking import BookingConflict, clashes_of, hold, release
+from rooms.earlier_replies import ask_again
 from rooms.invitees import invite, reinvite
 from rooms.kernel import (
     Conflict,
@@ -198,8 +199,9 @@ def change(
     """Change a meeting that has not begun; moving one whose invitation is out needs a reason.
 
     The audience is resolved again: new points are invited, dropped ones are told so. A postponed
-    meeting that gets a new time is scheduled again. Raises as `book` does, `WrongState`,
-    `ReasonMissing`, `LateReasonMissing`, `StaleVersion`.
+    meeting that gets a new time is scheduled again. Answers given for another time do not hold:
+    they are kept and asked again. Raises as `book` does, `WrongState`, `ReasonMissing`,
+    `LateReasonMissing`, `StaleVersion`.
     """
     today = civil_day(now)
     meeting = meeting_to_change(session, actor, meeting_id, today, version=version)
@@ -229,6 +231,10 @@ def change(
         _hold_or_refuse(session, actor, meeting, now)
     if not (fields or added or removed):
         return Booked(meeting, resolution)
+    asked_again = 0
+    if published and moved:
+        began, ended = (datetime.fromisoformat(before[name]) for name in ("starts_at", "ends_at"))
+        asked_again = ask_again(session, meeting.id, began, ended, now)
     meeting.version += 1
     if published:
         meeting.sequence += 1
@@ -243,6 +249,7 @@ def change(
         fields=list(fields),
         added=len(added),
         removed=len(removed),
+        asked_again=asked_again,
         before={name: before[name] for name in fields if name in {"starts_at", "ends_at", "title"}},
     )
     return Booked(meeting, resolution)

@@ -30,6 +30,8 @@ class Credential(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     password_hash: Mapped[str]
     changed_at: Mapped[datetime]
+    must_change: Mapped[bool] = mapped_column(default=False)
+    """Set by somebody else: its owner replaces it before anything else."""
 
 
 @dataclass
@@ -39,8 +41,13 @@ class LoginRefused(DomainError):
     code: ClassVar[str] = "login_refused"
 
 
-def set_password(session: Session, person_id: int, password: str, now: datetime) -> None:
-    """Raises `FieldInvalid` for a password shorter than 8 or longer than 256 characters."""
+def set_password(
+    session: Session, person_id: int, password: str, now: datetime, *, must_change: bool = False
+) -> None:
+    """Raises `FieldInvalid` for a password shorter than 8 or longer than 256 characters.
+
+    `must_change`: somebody else knows it, so its owner has to replace it at the next login.
+    """
     if len(password) < SHORTEST:
         raise FieldInvalid("password", "too_short", SHORTEST)
     if len(password) > LONGEST:
@@ -51,6 +58,7 @@ def set_password(session: Session, person_id: int, password: str, now: datetime)
         session.add(credential)
     credential.password_hash = _hasher.hash(password)
     credential.changed_at = now
+    credential.must_change = must_change
     session.flush()
 
 

@@ -141,6 +141,7 @@ def _before(facts: Mapping[str, Any]) -> list[str]:
     if "starts_at" in before or "ends_at" in before:
         earlier = _when({**facts, **before})
         told.append(_("The former time was: {time}").format(time=earlier))
+        told.append(_("Replies given for the former time no longer hold; please reply again."))
     if "title" in before:
         told.append(_("The former title was: {title}").format(title=before["title"]))
     return told

@@ -7,15 +7,15 @@
 | 30 minutes before | units of points that have not checked in | the start |
 | 10 minutes before | their parent units, one mail each with its silent points | the start |
 
-Each occasion carries the start of the meeting: rescheduling makes a new one, so its reminders come
-again. A sweep that runs after `until` sends nothing: the reminder would make no sense any more.
+Each occasion carries the start of the meeting and how often it has moved: rescheduling makes a new
+one, so its reminders come again, also where the meeting goes back to a time it had before. A sweep that runs after `until` sends nothing: the reminder would make no sense any more.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from meetings_server.i18n import _
@@ -23,11 +23,12 @@ from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
 from meetings_server.mail.letters import speaking, subject_of
 from meetings_server.mail.outbox import Addressee, Post, post, post_to_invited
 from meetings_server.sweeps.marks import mark_all, marked
-from rooms.meetings import Meeting, MeetingState, Participation, Reply
+from rooms.earlier_replies import EarlierReply
+from rooms.meetings import Meeting, MeetingChange, MeetingState, Participation, Reply
 from rooms.roll_call import SilentPoint, silent_points
 
 FRESH = timedelta(hours=6)
-"""Who was invited so short a time ago is not reminded to reply."""
+"""Who was invited, or asked again, so short a time ago is not reminded to reply."""
 JUST_INVITED = timedelta(minutes=30)
 """Who was invited so short a time ago needs no word that it begins soon."""
 
@@ -40,9 +41,12 @@ class Occasion:
     opens: timedelta
     closes: timedelta
     send: Callable[[Session, Meeting, "Occasion", datetime], None]
+    due: str = ""
+    """The key of the very occasion that is seen to now."""
 
-    def key(self, meeting_id: int, starts_at: datetime) -> str:
-        return f"{self.kind}:{meeting_id}:{starts_at.isoformat()}"
+    def key(self, meeting_id: int, starts_at: datetime, moves: int) -> str:
+        times = f":{moves}" if moves else ""
+        return f"{self.kind}:{meeting_id}:{starts_at.isoformat()}{times}"
 
 
 def sweep(session: Session, now: datetime) -> int:
@@ -52,7 +56,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
     due = session.execute(
-        select(Meeting.id, Meeting.starts_at)
+        select(Meeting.id, Meeting.starts_at, _moves())
         .where(
             Meeting.state == MeetingState.SCHEDULED.value,
             Meeting.starts_at <= now + occasion.opens,
@@ -60,14 +64,25 @@ def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
         )
         .order_by(Meeting.id)
     ).all()
-    keys = {occasion.key(meeting_id, starts_at): meeting_id for meeting_id, starts_at in due}
+    keys = {occasion.key(meeting, start, moves): meeting for meeting, start, moves in due}
     done = marked(session, list(keys))
     seen_to = 0
     for key, meeting_id in keys.items():
         if key not in done and mark_all(session, [key], now):
-            occasion.send(session, loaded_meeting(session, meeting_id), occasion, now)
+            occasion.send(
+                session, loaded_meeting(session, meeting_id), replace(occasion, due=key), now
+            )
             seen_to += 1
     return seen_to
+
+
+def _moves() -> ScalarSelect[int]:
+    """How often the invited have been told another time."""
+    return (
+        select(func.count())
+        .where(MeetingChange.meeting_id == Meeting.id, MeetingChange.action == "rescheduled")
+        .scalar_subquery()
+    )
 
 
 def _remind_of_reply(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
@@ -78,6 +93,11 @@ def _remind_of_reply(session: Session, meeting: Meeting, occasion: Occasion, now
         now,
         Participation.reply == Reply.PENDING.value,
         Participation.invited_at <= now - FRESH,
+        Participation.id.not_in(
+            select(EarlierReply.participation_id).where(
+                EarlierReply.meeting_id == meeting.id, EarlierReply.asked_again_at > now - FRESH
+            )
+        ),
     )
 
 
@@ -169,7 +189,7 @@ def _line(point: SilentPoint) -> str:
 def _message(meeting: Meeting, occasion: Occasion, now: datetime) -> Post:
     facts = facts_of(meeting)
     return Post(
-        key=occasion.key(meeting.id, meeting.starts_at),
+        key=occasion.due,
         kind=occasion.kind,
         unit_id=meeting.host_unit_id,
         subject=subject_of(occasion.kind, facts),

@@ -10,13 +10,15 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from meetings_server.database import Database
-from meetings_server.web.meeting_typing import LARGEST_ID, Refusal, refusal_of
+from meetings_server.reading import read_page
+from meetings_server.web.meeting_typing import Refusal, refusal_of
 from meetings_server.web.meeting_words import KINDS, word
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from minutes.papers import papers_of
 from rooms.bridge_points import BridgePoint
+from rooms.earlier_replies import former_reply
 from rooms.hierarchy import Unit
-from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, DomainError, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, MeetingState, Participation, Reply
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed, holds
@@ -53,9 +55,7 @@ def invitations_page(request: PageRequest, db: Database) -> Response[str]:
     today = civil_day(now)
     actor = request.user.actor
     below = request.query_params.get("below") == "1"
-    number = request.query_params.get("page", "")
-    page = min(int(number[:9]), LAST_PAGE) if number.isascii() and number.isdecimal() else 1
-    page = max(page, 1)
+    page = read_page(request.query_params.get("page", ""), LAST_PAGE)
     wanted = and_(
         standing(),
         governed(actor, Permission.MEETING_READ, Participation.unit_id, today),
@@ -157,6 +157,9 @@ def _page(
     may_reply = holds(session, actor, Permission.REPLY_WRITE, found.unit_id, civil_day(now))
     is_open = found.meeting.state in OPEN and found.withdrawn_at is None
     replier = session.get(Person, found.replied_by) if found.replied_by else None
+    before = former_reply(session, found.id) if found.reply == Reply.PENDING.value else None
+    # Most units send the same delegate to the new time.
+    named = before if before is not None and before.reply == Reply.ACCEPTED.value else found
     return render(
         request,
         "meetings/invitation.html",
@@ -166,15 +169,16 @@ def _page(
         kind=word(KINDS, found.meeting.kind),
         papers=papers_of(session, found.meeting_id),
         replier=replier,
+        before=before,
         is_open=is_open,
         may_reply=may_reply,
         values=typed
         or {
             "reply": found.reply if found.reply != Reply.PENDING.value else "",
             "reason": found.reply_reason,
-            "delegate_name": found.delegate_name,
-            "delegate_title": found.delegate_title,
-            "is_substitute": "true" if found.is_substitute else "",
+            "delegate_name": named.delegate_name,
+            "delegate_title": named.delegate_title,
+            "is_substitute": "true" if named.is_substitute else "",
         },
         errors=dict(refusal.errors) if refusal else {},
     )

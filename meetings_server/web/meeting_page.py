@@ -17,6 +17,7 @@ from meetings_server.web.pages import PageRequest, render
 from meetings_server.web.papers import papers_context
 from rooms.audience import parse_rules
 from rooms.bridge_points import BridgePoint
+from rooms.earlier_replies import EarlierReply, latest_of
 from rooms.folding import folded_words
 from rooms.hierarchy import Unit, load_tree
 from rooms.kernel import civil_day, utcnow
@@ -162,19 +163,29 @@ def _participants(
     page = min(int(number), LAST_PAGE) if number.isascii() and number.isdecimal() else 1
     page = max(page, 1)
     rows = session.execute(
-        select(Participation, Unit.name, Unit.level, BridgePoint, func.count().over())
+        select(Participation, Unit.name, Unit.level, BridgePoint, EarlierReply, func.count().over())
         .join(Unit, Unit.id == Participation.unit_id)
         .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .outerjoin(
+            EarlierReply,
+            and_(EarlierReply.participation_id == Participation.id, latest_of(meeting.id)),
+        )
         .where(*wanted)
         .order_by(Participation.is_main.desc(), Unit.position, Participation.point_id)
         .offset((page - 1) * PAGE_ROWS)
         .limit(PAGE_ROWS)
     ).all()
-    total = rows[0][4] if rows else 0
+    total = rows[0][5] if rows else 0
     return Participants(
         rows=[
-            {"row": row, "unit": unit, "level": word(LEVELS, level), "point": point}
-            for row, unit, level, point, _total in rows
+            {
+                "row": row,
+                "unit": unit,
+                "level": word(LEVELS, level),
+                "point": point,
+                "before": before,
+            }
+            for row, unit, level, point, before, _total in rows
         ],
         total=total,
         page=page,
@@ -223,6 +234,7 @@ def _history(session: Session, meeting_id: int) -> list[dict[str, Any]]:
             "fields": [word(FIELDS, name) for name in row.detail.get("fields", [])],
             "added": row.detail.get("added", 0),
             "removed": row.detail.get("removed", 0),
+            "asked_again": row.detail.get("asked_again", 0),
             "before": _before(row.detail.get("before", {})),
             "paper": row.detail.get("title", ""),
         }

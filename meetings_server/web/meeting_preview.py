@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from meetings_server.errors import sentence
@@ -18,6 +18,7 @@ from meetings_server.web.meeting_words import LEVELS, OBSTACLES, chips, word
 from rooms.audience import Resolution, resolve
 from rooms.booking import BookingConflict, Clash, clashes_at
 from rooms.bridge_points import Outage, out_between
+from rooms.earlier_replies import answered_by_units
 from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, DomainError, civil_day
 from rooms.meetings import Meeting, MeetingState, Participation, invited
@@ -51,6 +52,8 @@ class Preview:
     latest_day: date | None = None
     is_late: bool = False
     is_past: bool = False
+    asked_again: int = 0
+    """Units whose reply no longer holds once the meeting moves."""
 
     @property
     def clashing_points(self) -> int:
@@ -75,7 +78,7 @@ def preview(
     *,
     is_changed: bool = True,
 ) -> Preview:
-    """What has been typed so far, worked out; at most seven statements.
+    """What has been typed so far, worked out; at most eight statements.
 
     `is_changed`: the form may differ from the meeting, so that the two are compared.
     """
@@ -105,7 +108,17 @@ def preview(
         _look_for_clashes(session, seen, actor, typed, resolution, now, meeting)
     if is_changed and meeting is not None and meeting.state != MeetingState.DRAFT.value:
         _compare(session, seen, resolution, meeting, tree.by_id)
+        seen.asked_again = _asked_again(session, meeting, starts_at, ends_at)
     return seen
+
+
+def _asked_again(
+    session: Session, meeting: Meeting, starts_at: datetime, ends_at: datetime | None
+) -> int:
+    if ends_at is None or (starts_at, ends_at) == (meeting.starts_at, meeting.ends_at):
+        return 0
+    answered = select(func.count()).select_from(Participation).where(answered_by_units(meeting.id))
+    return session.scalar(answered) or 0
 
 
 def _count(seen: Preview, resolution: Resolution, main_point: int | None) -> None:

@@ -220,6 +220,27 @@ def test_rescheduling_arms_the_reminders_again(db: Database, invited: tuple[City
     assert reminders(db)["reminder_hour"] == EVERYBODY * 2
 
 
+def test_who_had_replied_for_another_time_is_reminded_even_of_a_time_it_had_before(
+    db: Database, invited: tuple[City, Meeting]
+) -> None:
+    city, meeting = invited
+    answer(db, city, meeting, "00181", Answer(Reply.ACCEPTED))
+    sweep_at(db, meeting.starts_at - DAY)
+    for by in (HOUR, -HOUR):
+        with db.transaction() as session:
+            request = request_of(session, session.get_one(Meeting, meeting.id), list(ALL))
+            request = replace(
+                request, starts_at=request.starts_at + by, ends_at=request.ends_at + by
+            )
+            change(session, city.secretary, meeting.id, request, utcnow(), reason="Trùng lịch")
+    with db.reader() as session:
+        held = session.get_one(Meeting, meeting.id)
+        assert held.starts_at == meeting.starts_at
+    sweep_at(db, meeting.starts_at - DAY + MINUTE)
+    everybody = [one for one in EVERYBODY if one not in mail("00181")] + EVERYBODY
+    assert sorted(reminders(db)["reminder_day"]) == sorted(everybody)
+
+
 @pytest.mark.parametrize("act", ["cancel", "start"])
 def test_a_meeting_that_is_off_or_open_is_not_reminded_of(
     db: Database, invited: tuple[City, Meeting], act: str

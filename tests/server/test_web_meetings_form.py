@@ -283,6 +283,23 @@ def test_changing_and_moving(db: Database, client: Client, sign_in: SignIn, city
     )
     assert done.status_code == 303
     assert client.get(f"{path}/move").status_code == 422
+    with db.reader() as session:
+        version = session.get_one(Meeting, meeting.id).version
+        district = participation_of(session, meeting.id, city.units["006"]).id
+    sign_in(city.actors["thuky.dongda"].person_id)
+    said = {"reply": "accepted", "delegate_name": "Lê Thu Hà", "is_substitute": ""}
+    assert client.post(f"/invitations/{district}", data=said, follow_redirects=False).is_redirect
+    sign_in(city.secretary.person_id)
+    further = {"date": working_day(utcnow(), 7).isoformat(), "start": "09:00", "end": "10:30"}
+    assert "1 đơn vị đã trả lời" in client.get(f"{path}/move", params=further).text
+    again = further | {"version": str(version), "reason": "Dời ngày"}
+    assert client.post(f"{path}/move", data=again, follow_redirects=False).is_redirect
+    assert "Đã xác nhận cho giờ cũ" in client.get(f"{path}?reply=pending").text
+    assert "1 đơn vị đã trả lời được hỏi lại" in client.get(f"{path}?tab=history").text
+    sign_in(city.actors["thuky.dongda"].person_id)
+    asked = client.get(f"/invitations/{district}").text
+    assert "đề nghị trả lời lại cho giờ mới" in asked
+    assert 'value="Lê Thu Hà"' in asked
     for username in ("thuky.dongda", "truc.vanmieu"):
         sign_in(city.actors[username].person_id)
         assert client.get(f"{path}/edit").status_code == 403

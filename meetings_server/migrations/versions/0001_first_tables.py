@@ -215,6 +215,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("changed_at", UTCDateTime(), nullable=False),
+        sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_credential_person_id_person")
         ),
@@ -434,6 +435,7 @@ def upgrade() -> None:
         sa.Column("deadline", UTCDateTime(), nullable=True),
         sa.Column("meeting_id", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("request_key", sa.String(length=100), nullable=True),
@@ -741,6 +743,45 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_directive_file_sha256"), ["sha256"], unique=False)
 
     op.create_table(
+        "earlier_reply",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("participation_id", sa.Integer(), nullable=False),
+        sa.Column("meeting_id", sa.Integer(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.Column("asked_again_at", UTCDateTime(), nullable=False),
+        sa.Column("reply", sa.String(), nullable=False),
+        sa.Column("reply_reason", sa.String(), nullable=False),
+        sa.Column("replied_at", UTCDateTime(), nullable=True),
+        sa.Column("replied_by", sa.Integer(), nullable=True),
+        sa.Column("delegate_name", sa.String(), nullable=False),
+        sa.Column("delegate_title", sa.String(), nullable=False),
+        sa.Column("is_substitute", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["meeting_id"], ["meeting.id"], name=op.f("fk_earlier_reply_meeting_id_meeting")
+        ),
+        sa.ForeignKeyConstraint(
+            ["participation_id"],
+            ["participation.id"],
+            name=op.f("fk_earlier_reply_participation_id_participation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["replied_by"], ["person.id"], name=op.f("fk_earlier_reply_replied_by_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_earlier_reply")),
+    )
+    with op.batch_alter_table("earlier_reply", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_earlier_reply_meeting_id"), ["meeting_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_earlier_reply_participation_id_id"),
+            ["participation_id", "id"],
+            unique=False,
+        )
+
+    op.create_table(
         "minutes_version",
         sa.Column("minutes_id", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -932,6 +973,11 @@ def downgrade() -> None:
 
     op.drop_table("outbox_delivery")
     op.drop_table("minutes_version")
+    with op.batch_alter_table("earlier_reply", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_earlier_reply_participation_id_id"))
+        batch_op.drop_index(batch_op.f("ix_earlier_reply_meeting_id"))
+
+    op.drop_table("earlier_reply")
     with op.batch_alter_table("directive_file", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_directive_file_sha256"))
 
