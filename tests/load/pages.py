@@ -8,6 +8,7 @@ whole request, the largest number of SQL statements, and the size of the answer.
 """
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -80,6 +81,7 @@ def measure(database: Database, settings: Settings, runs: int) -> None:
     )
     print(f"{'page':<34} {'median':>9} {'max':>9} {'statements':>11} {'KiB':>7}")
     with TestClient(create_app(settings, database)) as client:
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         client.cookies.set(COOKIE, secret)
         for path in paths:
             client.get(path).raise_for_status()  # the first request reads the template

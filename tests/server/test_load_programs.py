@@ -1,0 +1,41 @@
+"""The load programs run small: they work, and their counts do not grow with the number of units."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).parents[1] / "load"
+
+# Identity and the shell of a page are two statements more than the page's own ten.
+MOST_STATEMENTS = 12
+
+
+def run(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, PROGRAMS / program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_booking_takes_the_same_statements_for_all_units() -> None:
+    told = run("booking.py", "--meetings", "40", "--runs", "1")
+    counts = [int(count) for count in re.findall(r"statements\s+(\d+)", told)]
+    assert len(counts) == 2, told
+    assert max(counts) <= 30, told
+
+
+@pytest.mark.slow
+def test_pages_with_many_units_take_few_statements() -> None:
+    told = run("pages.py", "--meetings", "40", "--runs", "1")
+    rows = re.findall(r"^(/\S*)\s.*\sms\s+(\d+)\s+[\d.]+$", told, re.MULTILINE)
+    assert {"/units", "/meetings", "/"} <= {path for path, _ in rows}, told
+    assert {path: int(count) for path, count in rows if int(count) > MOST_STATEMENTS} == {}, told
