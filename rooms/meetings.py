@@ -27,7 +27,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
-from rooms.kernel import Base, Conflict, Event, NotFound
+from rooms.kernel import LARGEST_ID, Base, Conflict, Event, NotFound
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed, require
 
@@ -57,8 +57,6 @@ class Reply(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
 
-
-LARGEST_ID = 2**31 - 1
 
 HOLDING = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.IN_PROGRESS)
 """States in which a meeting holds its points' time."""

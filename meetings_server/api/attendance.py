@@ -1,7 +1,7 @@
 """Check-ins, the state at any instant, and the log of a meeting day."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -10,12 +10,13 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.orm import Session
 
-from meetings_server.api.calls import LARGEST_ID, ApiRequest, Id
+from meetings_server.api.calls import ApiRequest, Id
 from meetings_server.api.paging import MOST
 from meetings_server.database import Database
 from meetings_server.live.picture import MeetingFacts
 from meetings_server.live.roster import Roster, Scoped, read_roster
 from meetings_server.live.running import check_in
+from meetings_server.reading import read_instant
 from rooms.attendance import (
     LARGEST_HEADCOUNT,
     AttendanceEntry,
@@ -26,7 +27,7 @@ from rooms.attendance import (
     revision_of,
 )
 from rooms.hierarchy import Tree, load_tree
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, visible_meeting
 from rooms.policies import Actor
 from rooms.rollup import Attendance, PointNow, Scope, attendance, state_at, visible_scope
@@ -217,15 +218,11 @@ def _admit(
 def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
-    try:
-        # A plus sign that was not escaped arrives as a space.
-        instant = datetime.fromisoformat(text.replace(" ", "+"))
-        if instant.tzinfo is None:
-            raise FieldInvalid("at", "not_an_instant")
-        # The first and the last day of the calendar have no instant in UTC.
-        return instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise FieldInvalid("at", "not_an_instant") from None
+    # A plus sign that was not escaped arrives as a space.
+    instant = read_instant(text.replace(" ", "+"))
+    if instant is None:
+        raise FieldInvalid("at", "not_an_instant")
+    return instant
 
 
 def shape_attendance(found: Attendance, scope: Scope, at: datetime | None = None) -> AttendanceOut:

@@ -8,11 +8,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 
 from meetings_server.identity.sessions import SignedIn
+from rooms.kernel import LARGEST_ID
 
 ApiRequest = Request[SignedIn, str, Any]
 """A request with a valid token; the guard has seen to it."""
-
-LARGEST_ID = 2**31 - 1
 
 Id = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]

@@ -15,6 +15,7 @@ from minutes.issuing import HIGHEST_NUMBER, LONGEST_NAME, LONGEST_SYMBOL, LONGES
 from minutes.kinds import DocumentKind
 from minutes.progress import Counts, Progress, Stop
 from minutes.receipts import Receipt
+from rooms.kernel import LARGEST_ID
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST_NUMBER)]
 
@@ -33,7 +34,7 @@ class DirectiveIn(msgspec.Struct, forbid_unknown_fields=True):
     urgency: Urgency = Urgency.NORMAL
     number: Number | None = None
     deadline: Instant | None = None
-    meeting: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+    meeting: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
 
 
 class IssueIn(msgspec.Struct, forbid_unknown_fields=True):

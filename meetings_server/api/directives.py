@@ -12,7 +12,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from meetings_server.api.calls import LARGEST_ID, ApiRequest, Id
+from meetings_server.api.calls import ApiRequest, Id
 from meetings_server.api.directive_shapes import (
     CirculateIn,
     CirculationOut,
@@ -43,7 +43,7 @@ from minutes.storage import MEGABYTE, FolderStore
 from rooms.audience import parse_rules
 from rooms.folding import folded_pattern
 from rooms.hierarchy import unit_by_code
-from rooms.kernel import civil_day, utcnow
+from rooms.kernel import LARGEST_ID, civil_day, utcnow
 from rooms.policies import Actor
 
 FileNumber = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]

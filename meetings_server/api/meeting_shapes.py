@@ -8,8 +8,9 @@ import msgspec
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from meetings_server.api.calls import LARGEST_ID, Code
+from meetings_server.api.calls import Code
 from rooms.audience import Resolution
+from rooms.kernel import LARGEST_ID
 from rooms.meetings import Meeting, MeetingKind, Participation, Reply
 
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]

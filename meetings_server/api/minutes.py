@@ -10,11 +10,12 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 from sqlalchemy.orm import Session
 
-from meetings_server.api.calls import LARGEST_ID, ApiRequest, Id
+from meetings_server.api.calls import ApiRequest, Id
 from meetings_server.api.idempotency import IdempotencyKey, once
 from meetings_server.api.minutes_shapes import ContentShape, shape_of, units_in, written
 from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
+from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from meetings_server.web.minutes import minutes_docx, minutes_pdf
 from minutes.drafting import open_draft, save, submit
@@ -30,7 +31,7 @@ from minutes.tasks import (
     tasks_for,
 )
 from rooms.hierarchy import unit_by_code
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.meetings import visible_meeting
 
 
@@ -181,13 +182,14 @@ def minutes_paper(
 ) -> Stream | Response[bytes]:
     """The minutes as PDF or DOCX after NĐ 30/2020/NĐ-CP; until issued each page says DỰ THẢO."""
     number, _, ending = document.partition(".")
-    if not (number.isascii() and number.isdecimal()) or ending not in {"pdf", "docx"}:
+    minutes_id = read_number(number)
+    if minutes_id is None or ending not in {"pdf", "docx"}:
         raise NotFoundException
     actor = request.user.actor
     with db.reader() as session:
         if ending == "pdf":
-            return minutes_pdf(session, actor, settings, int(number), save=True)
-        return minutes_docx(session, actor, int(number))
+            return minutes_pdf(session, actor, settings, minutes_id, save=True)
+        return minutes_docx(session, actor, minutes_id)
 
 
 @get("/tasks", sync_to_thread=True, tags=["minutes"])

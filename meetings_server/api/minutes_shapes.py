@@ -22,6 +22,7 @@ from minutes.content import (
     TaskRow,
 )
 from rooms.hierarchy import Unit, UnknownUnit, valid_on
+from rooms.kernel import LARGEST_ID
 
 Line = Annotated[str, msgspec.Meta(max_length=LONGEST_LINE)]
 UnitCode = Annotated[str, msgspec.Meta(max_length=20)]
@@ -61,7 +62,7 @@ class ContentShape(msgspec.Struct, forbid_unknown_fields=True):
 class SaveShape(msgspec.Struct, forbid_unknown_fields=True):
     """`version`: the one this text is based on."""
 
-    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    version: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
     content: ContentShape
 
 

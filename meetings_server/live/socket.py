@@ -17,7 +17,6 @@ import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
-from meetings_server.api.calls import LARGEST_ID
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import _
@@ -26,10 +25,11 @@ from meetings_server.live import frames
 from meetings_server.live.protocol import Line, line_to, text_frame
 from meetings_server.live.running import Live
 from meetings_server.live.writer import Outcome
+from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source, require_check_in, writable_points
 from rooms.hierarchy import Tree, UnknownUnit
-from rooms.kernel import Denied, DomainError, NotFound, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, Denied, DomainError, NotFound, civil_day, utcnow
 from rooms.meetings import visible_meeting
 from rooms.policies import Actor
 from rooms.rollup import Scope, visible_scope
@@ -90,7 +90,7 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
         await socket.close(NO_SUCH_MEETING)
         return
     after = socket.query_params.get("after", "")
-    if after and not (after.isascii() and after.isdigit() and len(after) < 10):  # noqa: PLR2004 -- digits of a revision
+    if after and read_number(after) is None:
         await socket.close(NO_MESSAGE, "after is no revision")
         return
     live: Live = socket.app.state.live

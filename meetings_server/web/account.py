@@ -23,8 +23,9 @@ from meetings_server.identity.sessions import (
     sessions_of,
     tokens_of,
 )
+from meetings_server.reading import RowId, read_number
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
-from meetings_server.web.units import WORDS, RowId
+from meetings_server.web.units import WORDS
 from rooms.finding import roles_held
 from rooms.kernel import FieldInvalid, civil_day, utcnow
 from rooms.people import Person
@@ -65,9 +66,10 @@ def _require_same(fresh: str, repeated: str) -> None:
 
 
 def _days(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    days = read_number(text)
+    if days is None:
         raise FieldInvalid("days", "not_a_number" if text else "missing")
-    return int(text[:6])
+    return days
 
 
 def _page(

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.errors import wants_problem
 from meetings_server.live.running import check_in
+from meetings_server.reading import read_instant, read_number
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from rooms.attendance import (
     OPENS_BEFORE,
@@ -293,21 +294,18 @@ def _said(form: FormMultiDict, actor: Actor, meeting_id: int, point_id: int) -> 
 def _whole_number(text: str) -> int | None:
     if not text.strip():
         return None
-    # int() would take "1_0", "+1" and digits of any script.
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:  # noqa: PLR2004 -- far past any bound
+    number = read_number(text.strip())
+    if number is None:
         raise FieldInvalid("headcount", "not_a_number")
-    return int(text)
+    return number
 
 
 def _instant(text: str) -> datetime | None:
     if not text:
         return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise FieldInvalid("observed_at", "not_a_time") from None
-    if instant.tzinfo is None:
-        raise FieldInvalid("observed_at", "not_a_time")
+    instant = read_instant(text)
+    if instant is None:
+        raise FieldInvalid("observed_at", "not_an_instant")
     return instant
 
 

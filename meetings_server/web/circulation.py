@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import ngettext
+from meetings_server.reading import read_number
 from meetings_server.web.directive_typing import read_deadline
-from meetings_server.web.meeting_typing import LARGEST_ID
 from meetings_server.web.meeting_words import LEVELS, chips, word
 from meetings_server.web.pages import (
     FormErrors,
@@ -80,9 +80,9 @@ def _sender(session: Session, actor: Actor, directive_id: int, said: str, now: d
     """Raises `UnknownDirective`, `UnknownReceipt`, `NotPermitted`, `DirectiveWrongState`."""
     on = civil_day(now)
     directive, _rights = rights_on(session, actor, directive_id, on)
-    if said and not (said.isascii() and said.isdecimal() and int(said[:12]) <= LARGEST_ID):
+    unit_id = read_number(said) if said else directive.issuing_unit_id
+    if unit_id is None:
         raise FieldInvalid("from", "unknown", said[:40])
-    unit_id = int(said) if said else directive.issuing_unit_id
     forwards = unit_id != directive.issuing_unit_id
     if forwards:
         own_receipt(session, actor, directive, unit_id, on)

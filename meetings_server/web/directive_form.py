@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.errors import sentence
+from meetings_server.reading import read_day
 from meetings_server.settings import Settings
 from meetings_server.web.directive_typing import PLACES, Typed, read_form
 from meetings_server.web.directive_words import SECRECIES, URGENCIES, kind_options, options
-from meetings_server.web.meeting_typing import read_day
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.papers import receive_papers
 from minutes.directives import StateSecretRefused

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from meetings_server.web.directive_typing import PLACES
 from meetings_server.web.directive_words import kind_word
 from meetings_server.web.downloads import file_answer
-from meetings_server.web.meeting_typing import LARGEST_ID
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import (
     FormErrors,
@@ -153,16 +153,11 @@ def issue_draft(
 ) -> Response[Any]:
     said = text_of(form, "number").strip()
     try:
-        if said and not (said.isascii() and said.isdecimal() and int(said[:12]) <= LARGEST_ID):
+        number = read_number(said)
+        if said and number is None:
             raise FieldInvalid("number", "not_a_number")
         with db.transaction() as session:
-            issue(
-                session,
-                request.user.actor,
-                directive_id,
-                utcnow(),
-                int(said) if said else None,
-            )
+            issue(session, request.user.actor, directive_id, utcnow(), number)
     except DomainError as refusal:
         return _refused(request, db, directive_id, refusal, number=said)
     return see_other(f"/directives/{directive_id}", "directive_issued")
@@ -209,10 +204,11 @@ def acknowledge_directive(
 ) -> Response[Any]:
     unit, note = text_of(form, "unit"), text_of(form, "note")
     try:
-        if not (unit.isascii() and unit.isdecimal() and int(unit[:12]) <= LARGEST_ID):
+        unit_id = read_number(unit)
+        if unit_id is None:
             raise FieldInvalid("unit", "unknown", unit[:40])
         with db.transaction() as session:
-            acknowledge(session, request.user.actor, directive_id, int(unit), utcnow(), note)
+            acknowledge(session, request.user.actor, directive_id, unit_id, utcnow(), note)
     except DomainError as refusal:
         return _refused(request, db, directive_id, refusal, note=note)
     return see_other(f"/directives/{directive_id}", "directive_acknowledged")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from litestar.datastructures import FormMultiDict
 
 from meetings_server.errors import sentence
-from meetings_server.web.meeting_typing import LARGEST_ID, read_clock, read_day
+from meetings_server.reading import read_clock, read_day, read_number
 from meetings_server.web.pages import text_of
 from minutes.directives import Secrecy
 from minutes.issuing import NewDirective, end_of
@@ -153,10 +153,10 @@ def _whole(typed: Typed, name: str, *, required: bool = False) -> int | None:
         if required:
             typed.fail(name, "missing")
         return None
-    if not (text.isascii() and text.isdecimal() and int(text[:12]) <= LARGEST_ID):
+    number = read_number(text)
+    if number is None:
         typed.fail(name, "not_a_number")
-        return None
-    return int(text)
+    return number
 
 
 def _day(typed: Typed, name: str, *, required: bool = False) -> date | None:

@@ -6,6 +6,7 @@ from litestar import Response, get
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.reading import read_number
 from meetings_server.web.directive_words import (
     INCOMING,
     OUTGOING,
@@ -14,13 +15,12 @@ from meetings_server.web.directive_words import (
     kind_word,
     options,
 )
-from meetings_server.web.meeting_typing import LARGEST_ID
 from meetings_server.web.pages import PageRequest, render
 from minutes.circulation import has_new, receive
 from minutes.desks import SORTS, Register, Search, incoming, outgoing
 from minutes.kinds import DocumentKind
 from minutes.paper_pointers import paper_pointers
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.policies import Actor, Permission, granted_units
 
 ROWS = 50
@@ -31,8 +31,8 @@ TABS = ("in", "out", "drafts")
 def asked(request: PageRequest, tab: str) -> Search:
     """What the address asks of a register. Raises `FieldInvalid` for a page that is no number."""
     said = {name: value[:LONGEST_QUERY] for name, value in request.query_params.items()}
-    page = said.get("page", "1")
-    if not (page.isascii() and page.isdecimal() and 0 < int(page[:8]) <= LARGEST_ID // ROWS):
+    page = read_number(said.get("page", "1"))
+    if page is None or not 0 < page <= LARGEST_ID // ROWS:
         raise FieldInvalid("page", "not_a_number")
     states = {"in": INCOMING, "out": OUTGOING, "drafts": {}}[tab]
     return Search(
@@ -42,7 +42,7 @@ def asked(request: PageRequest, tab: str) -> Search:
         state=said.get("state", "") if said.get("state") in states else "",
         sort=said.get("sort", "date") if said.get("sort") in SORTS else "date",
         descending=said.get("dir", "desc") != "asc",
-        page=int(page),
+        page=page,
         rows=ROWS,
     )
 

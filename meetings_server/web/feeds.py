@@ -4,8 +4,8 @@ from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
 
 from meetings_server.database import Database
+from meetings_server.reading import read_number
 from meetings_server.settings import Settings
-from meetings_server.web.meeting_typing import LARGEST_ID
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from rooms.feeds import FeedKind, UnknownFeed, renew, subscriptions
 from rooms.kernel import utcnow
@@ -27,15 +27,11 @@ def calendars_page(request: PageRequest, db: Database, settings: Settings) -> Re
 @post("/calendars/renew", include_in_schema=False, sync_to_thread=True)
 def renew_calendar(request: PageRequest, db: Database, form: FormMultiDict) -> Response[None]:
     """A new address for one calendar; the old one ends."""
-    kind, of_id = text_of(form, "kind"), text_of(form, "of")
-    if (
-        kind not in set(FeedKind)
-        or not (of_id.isascii() and of_id.isdecimal())
-        or int(of_id[:12]) > LARGEST_ID
-    ):
+    kind, of_id = text_of(form, "kind"), read_number(text_of(form, "of"))
+    if kind not in set(FeedKind) or of_id is None:
         raise UnknownFeed
     with db.transaction() as session:
-        renew(session, request.user.actor, FeedKind(kind), int(of_id), utcnow())
+        renew(session, request.user.actor, FeedKind(kind), of_id, utcnow())
     return see_other("/calendars", "calendar_renewed")
 
 

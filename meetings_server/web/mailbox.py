@@ -1,12 +1,11 @@
 """The mail ledger for those who look after it, and the mailbox of a unit as it would arrive there."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from icalendar import Calendar
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
-from litestar.params import Parameter
 from sqlalchemy import ColumnElement
 
 from meetings_server.database import Database
@@ -26,12 +25,11 @@ from meetings_server.mail.ledger import (
     sent_to,
 )
 from meetings_server.mail.outbox import DeliveryState
+from meetings_server.reading import RowId, read_number
 from meetings_server.settings import Settings
-from meetings_server.web.meeting_typing import LARGEST_ID
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from rooms.kernel import civil_day, utcnow
 
-RowId = Annotated[int, Parameter(ge=1, le=LARGEST_ID)]
 LONGEST_QUERY = 100
 
 STATES: dict[DeliveryState, tuple[str, str | None, str]] = {
@@ -49,9 +47,7 @@ STATES: dict[DeliveryState, tuple[str, str | None, str]] = {
 
 def _number(text: str) -> int | None:
     """A positive number of the address line; anything else filters nothing."""
-    if text.isascii() and text.isdecimal() and 0 < int(text[:12]) <= LARGEST_ID:
-        return int(text[:12])
-    return None
+    return read_number(text) or None
 
 
 def _asked(fields: Any) -> Asked:

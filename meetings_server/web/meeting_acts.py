@@ -14,6 +14,7 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.reading import read_clock, read_day, read_number
 from meetings_server.settings import Settings
 from meetings_server.web.meeting_form import LOADED
 from meetings_server.web.meeting_page import meeting_view
@@ -23,7 +24,7 @@ from meetings_server.web.meeting_preview import (
     preview,
     with_conflict,
 )
-from meetings_server.web.meeting_typing import Refusal, Typed, read_clock, read_day, refusal_of
+from meetings_server.web.meeting_typing import Refusal, Typed, refusal_of
 from meetings_server.web.pages import PageRequest, fragment, see_other, text_of
 from rooms.audience import parse_rules
 from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
@@ -116,8 +117,8 @@ def move_meeting(
     asked = {name: text_of(form, name).strip() for name in names}
     try:
         starts_at, ends_at = _interval(asked)
-        version = asked["version"]
-        if not (version.isascii() and version.isdecimal()):
+        version = read_number(asked["version"])
+        if version is None:
             raise FieldInvalid("version", "missing")
         with db.transaction() as session:
             meeting = visible_meeting(session, actor, meeting_id, civil_day(now))
@@ -134,7 +135,7 @@ def move_meeting(
                 now,
                 reason=asked["reason"],
                 late_reason=asked["late_reason"],
-                version=int(version[:9]),
+                version=version,
             )
     except DomainError as error:
         with db.reader() as session:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from meetings_server.database import Database
+from meetings_server.reading import read_clock, read_day, read_number
 from meetings_server.settings import Settings
 from meetings_server.web.meeting_choices import host_units, main_points
 from meetings_server.web.meeting_preview import (
@@ -21,12 +22,9 @@ from meetings_server.web.meeting_preview import (
     with_conflict,
 )
 from meetings_server.web.meeting_typing import (
-    LARGEST_ID,
     TEXTS,
     Refusal,
     Typed,
-    read_clock,
-    read_day,
     read_form,
     refusal_of,
     typed_start,
@@ -273,8 +271,8 @@ def change_meeting(
     now = utcnow()
     actor = request.user.actor
     typed = read_form(form)
-    version = typed.values["version"]
-    if not (version.isascii() and version.isdecimal()):
+    version = read_number(typed.values["version"])
+    if version is None:
         typed.fail("version", "missing")
     with db.reader() as session:
         # Whether the form may be shown at all comes first: others learn nothing by sending one.
@@ -282,7 +280,7 @@ def change_meeting(
         was_draft = before.state == MeetingState.DRAFT.value
         host_unit_id = before.host_unit_id
     wanted = typed.request()
-    if wanted is None:
+    if wanted is None or version is None:
         return _refused(request, db, typed, now, settings, Refusal(typed.errors), meeting_id)
     sends = was_draft and text_of(form, "act") != DRAFT
     try:
@@ -299,7 +297,7 @@ def change_meeting(
                 now,
                 reason=typed.values["reason"],
                 late_reason=late_reason,
-                version=int(version[:9]),
+                version=version,
             )
             for paper in papers:
                 attach_paper(session, actor, meeting_id, paper, now)
@@ -320,9 +318,9 @@ def preview_meeting(request: PageRequest, form: FormMultiDict, db: Database) -> 
     with db.reader() as session:
         meeting = None
         if asked:
-            number = int(asked[:12]) if asked.isascii() and asked.isdecimal() else 0
-            if not 0 < number <= LARGEST_ID:
-                raise UnknownMeeting(number)
+            number = read_number(asked)
+            if number is None:
+                raise UnknownMeeting(0)
             meeting = _meeting_to_edit(session, request.user.actor, number, now)
         elif not _may_book(session, request.user.actor, now):
             raise NotPermitted(Permission.MEETING_WRITE.value, request.user.unit_name)

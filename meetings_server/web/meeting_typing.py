@@ -6,7 +6,7 @@ The form may be half filled: the preview reads what is there, booking needs all 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from litestar.datastructures import FormMultiDict
@@ -14,15 +14,13 @@ from litestar.status_codes import HTTP_422_UNPROCESSABLE_ENTITY
 
 from meetings_server.errors import sentence, status_of
 from meetings_server.i18n import _
+from meetings_server.reading import read_clock, read_day, read_number
 from meetings_server.web.pages import text_of
 from rooms.audience import Rule, parse_rules
 from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, Invalid
 from rooms.meetings import MeetingKind
 from rooms.scheduling import AgendaEntry, MeetingRequest
 
-LARGEST_ID = 2**31 - 1
-YEARS = range(1900, 2200)
-"""A day outside is a slip of the hand."""
 LONGEST_LIST = 200_000
 """Characters of the audience or the agenda as the page's scripts write them."""
 
@@ -145,10 +143,10 @@ def _id(typed: Typed, name: str) -> int | None:
     if not text:
         typed.fail(name, "missing")
         return None
-    if not (text.isascii() and text.isdecimal() and int(text[:12]) <= LARGEST_ID):
+    number = read_number(text)
+    if number is None:
         typed.fail(name, "unknown", text[:40])
-        return None
-    return int(text)
+    return number
 
 
 def _read_times(typed: Typed) -> None:
@@ -168,37 +166,15 @@ def _read_times(typed: Typed) -> None:
         typed.fail("end", "not_after_start")
 
 
-def read_day(text: str) -> date | None:
-    """A day as a date field sends it (`2026-11-23`) or as people write it (`23/11/2026`)."""
-    parts = text.split("/")
-    try:
-        if len(parts) == 3:  # noqa: PLR2004 -- day, month, year
-            day, month, year = (int(part) for part in parts)
-            found = date(year, month, day)
-        else:
-            found = date.fromisoformat(text)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.year in YEARS else None
-
-
-def read_clock(text: str) -> time | None:
-    """`08:00` or `8:00`; seconds are not for meetings."""
-    hours, colon, minutes = text.partition(":")
-    try:
-        return time(int(hours), int(minutes[:2])) if colon else None
-    except ValueError:
-        return None
-
-
 def _minutes(typed: Typed, name: str, usual: int) -> int:
     text = typed.values[name]
     if not text:
         return usual
-    if not (text.isascii() and text.isdecimal()):
+    number = read_number(text)
+    if number is None:
         typed.fail(name, "not_a_number")
         return usual
-    return int(text[:9])
+    return number
 
 
 def _read_audience(typed: Typed) -> None:

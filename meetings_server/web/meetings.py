@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.web.meeting_typing import read_day
+from meetings_server.reading import read_day, read_page
 from meetings_server.web.meeting_words import KINDS, STATES, words
 from meetings_server.web.pages import PageRequest, render
 from rooms.folding import folded_words
@@ -56,7 +56,6 @@ class Filters:
     @classmethod
     def of(cls, request: PageRequest, today: date) -> "Filters":
         asked = {key: value[:LONGEST_TEXT] for key, value in request.query_params.items()}
-        page = asked.get("page", "")
         return cls(
             view=asked["view"] if asked.get("view") in VIEWS else "",
             day=read_day(asked.get("date", "")) or today,
@@ -65,7 +64,7 @@ class Filters:
             state=asked["state"] if asked.get("state") in STATES else "",
             query=asked.get("q", "").strip(),
             sort=asked["sort"] if asked.get("sort") in SORTS else "time",
-            page=min(int(page), LAST_PAGE) if page.isascii() and page.isdecimal() else 1,
+            page=read_page(asked.get("page", ""), LAST_PAGE),
         )
 
     def address(self, **changes: Any) -> str:
@@ -157,7 +156,7 @@ def _table(session: Session, actor: Actor, filters: Filters, unit: Unit | None, 
         if filters.sort == "-time"
         else Meeting.ends_at >= midnight,
     )
-    first = (max(filters.page, 1) - 1) * PAGE_ROWS
+    first = (filters.page - 1) * PAGE_ROWS
     rows = session.execute(
         select(
             Meeting.id,

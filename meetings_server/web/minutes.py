@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 from meetings_server.api.minutes_shapes import units_in
 from meetings_server.database import Database
 from meetings_server.i18n import _
+from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from meetings_server.web.downloads import disposition, file_answer
 from meetings_server.web.pages import PageRequest, render
@@ -227,9 +228,8 @@ def versions(request: PageRequest, db: Database, minutes_id: int) -> Response[st
 
 
 def _asked(request: PageRequest, name: str, otherwise: int) -> int:
-    text = request.query_params.get(name, "")
-    # A version beyond the range of the column exists as little as one that is no number.
-    return min(int(text[:9]), 2**31 - 1) if text.isascii() and text.isdecimal() else otherwise
+    number = read_number(request.query_params.get(name, ""))
+    return otherwise if number is None else number
 
 
 @get("/minutes/{minutes_id:int}/paper.pdf", include_in_schema=False, sync_to_thread=True)

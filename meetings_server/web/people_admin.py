@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.identity.passwords import invent_password, set_password
 from meetings_server.identity.sessions import end_all_sessions
-from meetings_server.web.meeting_typing import read_day
+from meetings_server.reading import RowId, read_day
 from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.unit_words import ROLES
-from meetings_server.web.units import WORDS, RowId, asked_page, asked_text
+from meetings_server.web.units import WORDS, asked_page, asked_text
 from rooms.accounts import (
     deactivate,
     end_role,

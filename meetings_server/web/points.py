@@ -8,11 +8,11 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.web.meeting_typing import read_clock, read_day
+from meetings_server.reading import RowId, read_clock, read_day, read_number
 from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.unit_words import ENDPOINTS
-from meetings_server.web.units import WORDS, RowId
+from meetings_server.web.units import WORDS
 from rooms.bridge_points import (
     BridgePoint,
     EndpointKind,
@@ -47,11 +47,9 @@ Page = Response[str] | Response[None]
 
 def read_point(values: Values) -> PointFacts:
     """A point's facts from a form's texts. Raises `FieldInvalid`."""
-    capacity: int | None = None
-    if values["capacity"]:
-        if not (values["capacity"].isascii() and values["capacity"].isdecimal()):
-            raise FieldInvalid("capacity", "not_a_number")
-        capacity = int(values["capacity"][:9])
+    capacity = read_number(values["capacity"])
+    if values["capacity"] and capacity is None:
+        raise FieldInvalid("capacity", "not_a_number")
     try:
         kind = EndpointKind(values["endpoint_kind"])
     except ValueError:

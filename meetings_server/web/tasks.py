@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.errors import sentence, status_of
-from meetings_server.web.meeting_typing import read_day
+from meetings_server.reading import read_day, read_number
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from minutes.tasks import FollowUp, TaskFilter, TaskState, follow_up, tasks_for
 from rooms.hierarchy import Unit, valid_on
@@ -42,7 +42,7 @@ def _page(
     wanted = TaskFilter(
         unit_id=None if not code else unit.id if unit else -1,
         state=TaskState(state) if state else None,
-        minutes_id=_number(asked.get("minutes", "")),
+        minutes_id=read_number(asked.get("minutes", "")),
         after=_after(asked.get("after", "")),
     )
     rows = tasks_for(session, request.user.actor, wanted, today, PAGE_ROWS + 1)
@@ -69,13 +69,9 @@ def _page(
     )
 
 
-def _number(text: str) -> int | None:
-    return min(int(text[:9]), 2**31 - 1) if text.isascii() and text.isdecimal() else None
-
-
 def _after(text: str) -> tuple[date, int] | None:
     day, _, number = text.partition(".")
-    read, task_id = read_day(day), _number(number)
+    read, task_id = read_day(day), read_number(number)
     return (read, task_id) if read and task_id is not None else None
 
 

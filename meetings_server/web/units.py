@@ -4,18 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
-from litestar.params import Parameter
 from litestar.status_codes import HTTP_303_SEE_OTHER
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.i18n import short_day
-from meetings_server.web.meeting_typing import LARGEST_ID, read_day
+from meetings_server.reading import RowId, read_day, read_number
 from meetings_server.web.meeting_words import LEVELS, word, words
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
 from meetings_server.web.unit_words import ENDPOINTS, EXTENTS, ROLES, below_text, counted
@@ -35,10 +34,9 @@ from rooms.directory import (
 from rooms.finding import coming_meetings, find_people, roles_held
 from rooms.folding import fold, marked
 from rooms.hierarchy import Unit, unit_by_code, unit_by_id
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.policies import Permission, permissions_at, require
 
-RowId = Annotated[int, Parameter(ge=1, le=LARGEST_ID)]
 PAGE = 100
 MOST_OPEN = 300
 MOST_PEOPLE = 200
@@ -58,10 +56,10 @@ def asked_day(request: PageRequest, today: date) -> date:
 
 def asked_page(request: PageRequest) -> int:
     """`?page=`, counted from 1. Raises `FieldInvalid`."""
-    text = request.query_params.get("page", "").strip() or "1"
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= LARGEST_ID // PAGE):
+    page = read_number(request.query_params.get("page", "").strip() or "1")
+    if page is None or not 0 < page <= LARGEST_ID // PAGE:
         raise FieldInvalid("page", "not_a_number")
-    return int(text)
+    return page
 
 
 def asked_text(request: PageRequest, name: str = "q") -> str:
@@ -128,8 +126,8 @@ def _view(request: PageRequest) -> View:
     told = request.query_params.get("open")
     opened = None
     if told is not None:
-        ids = [part for part in told.split(",") if part.isascii() and part.isdecimal()]
-        opened = frozenset(int(part) for part in ids[:MOST_OPEN] if int(part[:12]) <= LARGEST_ID)
+        ids = [read_number(part) for part in told.split(",")]
+        opened = frozenset([unit_id for unit_id in ids if unit_id is not None][:MOST_OPEN])
     return View(
         asked_day(request, today),
         today,
