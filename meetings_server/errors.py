@@ -1,6 +1,6 @@
 """One place turns a refusal into a page, or into problem details (RFC 9457).
 
-The domain raises errors with a code and typed fields; `SENTENCES` has the text for each code, with
+The domain raises errors with a code and typed fields; `sentences` has the text for each code, with
 the fields as placeholders. Programs get `application/problem+json` with the stable code and the
 fields beside the sentence; people get a page that says what is wrong and what to do.
 """
@@ -8,6 +8,7 @@ fields beside the sentence; people get a page that says what is wrong and what t
 import logging
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -17,20 +18,19 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.status_codes import (
     HTTP_303_SEE_OTHER,
-    HTTP_400_BAD_REQUEST,
     HTTP_401_UNAUTHORIZED,
     HTTP_403_FORBIDDEN,
     HTTP_404_NOT_FOUND,
     HTTP_409_CONFLICT,
-    HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     HTTP_422_UNPROCESSABLE_ENTITY,
     HTTP_429_TOO_MANY_REQUESTS,
     HTTP_500_INTERNAL_SERVER_ERROR,
 )
 
-from meetings_server.i18n import _, current_language, daytime, mark, short_day
+from meetings_server.i18n import _, current_language, daytime, short_day
 from meetings_server.identity.middleware import language_of
 from meetings_server.identity.throttle import TooManyAttempts
+from meetings_server.sentences import FIELD_PROBLEMS, HTTP_SENTENCES, SENTENCES
 from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
 
 log = logging.getLogger(__name__)
@@ -44,154 +44,6 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (Denied, HTTP_403_FORBIDDEN),
     (Conflict, HTTP_409_CONFLICT),
 )
-
-SENTENCES: dict[str, str] = {
-    "already_booked": mark("This meeting has been made already; nothing was made twice."),
-    "audience_rule_invalid": mark("Audience rule {index}: {problem} {value}"),
-    "booking_conflict": mark(
-        "Other meetings hold bridge points at this time. Choose another time or other points."
-    ),
-    "check_in_not_open": mark("Check-in opens at {opens_at}."),
-    "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
-    "cursor_invalid": mark("The cursor does not belong to this list; begin without one."),
-    "directive_state": mark("The document is not in a state that allows this. Reload the page."),
-    "idempotency_key_reused": mark("The Idempotency-Key came with another request before: {key}"),
-    "decline_reason_missing": mark("Say why the unit does not take part."),
-    "denied": mark("You may not do this."),
-    "file_damaged": mark(
-        "The file is damaged on the server. Tell the administrator; it has to be restored from a backup."
-    ),
-    "file_empty": mark("The file is empty. Choose another file."),
-    "file_has_macros": mark(
-        "The file contains macros. Save it without macros and upload it again."
-    ),
-    "file_incomplete": mark(
-        "The end of the file is missing. Open it on your computer, save it and upload it again."
-    ),
-    "file_missing": mark("There is no such file."),
-    "file_name_missing": mark("The file needs a name."),
-    "file_too_large": mark("The file is too large; at most {megabytes} MB."),
-    "file_type_refused": mark(
-        "This kind of file cannot be taken: its content is {found_name}, and its name or type must agree with that. PDF, DOCX, XLSX, PPTX, ODT, PNG, JPEG and plain text can be uploaded."
-    ),
-    "file_unpacks_too_large": mark(
-        "The file unpacks to far more than it seems and was refused. Save it again with smaller pictures."
-    ),
-    "last_administrator": mark(
-        "{person} is the last administrator of {unit}. Name another one first."
-    ),
-    "late_reason_missing": mark(
-        "The invitation is later than {working_days} working days before the meeting "
-        "(last day {latest_day}). State the reason."
-    ),
-    "login_refused": mark("User name or password is wrong."),
-    "main_file_missing": mark(
-        "The document itself is missing. Upload it as PDF or DOCX, then issue it."
-    ),
-    "main_point_out_of_service": mark("{point} is out of service: {reason}"),
-    "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
-    "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
-    "nobody_addressed": mark("The recipients come to no unit. Add units."),
-    "not_your_calendar": mark("This calendar is another person’s."),
-    "nobody_invited": mark("The audience comes to no bridge point. Add units."),
-    "not_utf8": mark("Line {line} is not UTF-8. Save the file as “CSV UTF-8” and try again."),
-    "outside_own_subtree": mark(
-        "You can pass it on only to units below yours; these lie elsewhere: {units}"
-    ),
-    "paper_doubled": mark("The same file is among the papers already: “{title}”."),
-    "outage_over": mark("The point has been in service again since {ended_at}."),
-    "reason_missing": mark("State the reason; everyone invited will read it."),
-    "correction_reason_missing": mark("State what is corrected and why; it is printed."),
-    "minutes_empty": mark("Nothing has been written yet. Write what was said or concluded."),
-    "minutes_exist": mark("There are minutes already; open them and go on there."),
-    "minutes_stale": mark(
-        "{saved_by} saved meanwhile ({saved_at}). Nothing of yours is lost; compare and decide."
-    ),
-    "minutes_state": mark(
-        "The minutes are not in a state that allows this; issued minutes never change. Reload the page."
-    ),
-    "not_the_chair": mark("Only the chair of the meeting ({chair}) may do this."),
-    "number_taken": mark("The number {number} of {year} has been given already. Take another."),
-    "role_held": mark("This person holds this role at {unit} already in this time."),
-    "send_back_reason_missing": mark("Say what the secretary has to change."),
-    "server_stopping": mark("The server is restarting; nothing was saved. Try again in a moment."),
-    "stale_version": mark(
-        "Somebody else changed this meanwhile. Look at the present state, then change it again."
-    ),
-    "state_secret_refused": mark(
-        "A state secret must not be kept on this system (Law on the protection of state secrets). Nothing was saved. Circulate it on paper; you can note where the paper lies."
-    ),
-    "too_many_attempts": mark(
-        "Too many failed logins. Wait {minutes} minutes, then try again; "
-        "an administrator can give you a new password."
-    ),
-    "too_many_at_once": mark("Too many check-ins at once. Try again in {seconds} seconds."),
-    "units_exist": mark("Units with these codes exist already on {on}: {units}"),
-    "units_not_sound": mark("The list of units is not sound: {problems}"),
-    "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
-    "unknown_directive": mark("There is no such document, or it was not sent to your unit."),
-    "unknown_directive_file": mark("The document has no such file."),
-    "unknown_grant": mark("There is no such role; it may have been ended already."),
-    "task_replaced": mark(
-        "A correction of the minutes has replaced this task. Follow up the new one."
-    ),
-    "unknown_feed": mark("No calendar has this address, or the address has been renewed."),
-    "unknown_delivery": mark("There is no such mail."),
-    "not_to_retry": mark("This mail is on its way or has arrived; it is not sent again."),
-    "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
-    "unknown_minutes": mark("There are no such minutes, or they are not issued yet."),
-    "unknown_paper": mark("There is no such paper, or it has been taken back."),
-    "unknown_outage": mark("There is no such outage; it may have been taken back already."),
-    "unknown_participation": mark("There is no such invitation."),
-    "unknown_person": mark("There is no such person: {person}"),
-    "unknown_point": mark("There is no bridge point {point}."),
-    "unknown_receipt": mark("The document was not sent to this unit."),
-    "unknown_task": mark("There is no such task."),
-    "unknown_unit": mark("No unit has the code {unit} on {on}."),
-    "upload_cut_short": mark("The upload broke off. Upload the file again."),
-    "username_taken": mark("The user name {username} is taken."),
-}
-
-FIELD_PROBLEMS: dict[str, str] = {
-    "control_characters": mark("Has characters that cannot be kept."),
-    "empty": mark("Must not be empty."),
-    "has_spaces": mark("Must not have spaces."),
-    "in_the_future": mark("Lies in the future; set the clock of the device."),
-    "in_the_past": mark("Lies in the past."),
-    "missing": mark("Is missing."),
-    "not_a_telephone": mark("Is no telephone number; write digits, spaces and + only."),
-    "not_an_address": mark("Is no mail address; write name@office.vn"),
-    "no_offset": mark("Lacks the offset from UTC, such as +07:00."),
-    "not_a_date": mark("Is no date; write day/month/year."),
-    "not_a_link": mark("Is no link; it begins with https://"),
-    "not_a_number": mark("Is no number."),
-    "not_a_time": mark("Is no time; write hours:minutes."),
-    "not_an_instant": mark("Is no instant; write it as 2026-11-23T08:00:00+07:00."),
-    "not_after_start": mark("Must be after the start."),
-    "not_of_kind": mark("Does not fit the kind; its symbol begins with {limit}."),
-    "not_the_same": mark("Is not the same as the new password above."),
-    "number_in_symbol": mark("Begins with the number; write the symbol alone, such as KH-UBND."),
-    "out_of_range": mark("Must lie within {limit}."),
-    "same_as_before": mark("Is the present one; choose another."),
-    "too_far": mark("Lies more than {limit} days ahead."),
-    "too_long": mark("Is too long; at most {limit}."),
-    "too_many": mark("Too many; at most {limit}."),
-    "too_old": mark("Lies more than {limit} years back."),
-    "too_short": mark("Is too short; at least {limit}."),
-    "unknown": mark("Is not known: {limit}"),
-    "wrong_password": mark("Is not your present password."),
-}
-
-HTTP_SENTENCES: dict[int, str] = {
-    HTTP_400_BAD_REQUEST: mark("The request cannot be read."),
-    HTTP_401_UNAUTHORIZED: mark("You are not logged in, or the session has ended."),
-    HTTP_403_FORBIDDEN: mark("You may not do this."),
-    HTTP_404_NOT_FOUND: mark("There is no such page."),
-    HTTP_413_REQUEST_ENTITY_TOO_LARGE: mark("The upload is too large."),
-    HTTP_500_INTERNAL_SERVER_ERROR: mark(
-        "The server made a mistake. Nothing was changed; tell the administrator the number."
-    ),
-}
 
 
 def status_of(error: DomainError) -> int:
@@ -225,10 +77,20 @@ def problem(
     detail: str,
     facts: dict[str, Any] | None = None,
 ) -> Response[bytes]:
-    """Problem details. The facts stand beside the members of RFC 9457, never over them."""
+    """Problem details. The facts stand beside the members of RFC 9457, never over them.
+
+    Without a type of its own the title is the phrase of the status (RFC 9457, 4.2.1); programs go by
+    `code`, people read `detail`.
+    """
     body = {key: _plain(value) for key, value in (facts or {}).items()}
-    body |= {"type": "about:blank", "status": status, "title": code, "code": code, "detail": detail}
-    body["instance"] = request.url.path
+    body |= {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": request.url.path,
+    }
     return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON)
 
 

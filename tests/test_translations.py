@@ -12,7 +12,9 @@ from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
-from meetings_server.errors import SENTENCES
+from meetings_server.routes import root_router
+from meetings_server.sentences import FIELD_PROBLEMS, SENTENCES
+from rooms.kernel import DomainError, FieldInvalid
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "meetings_server"
@@ -44,7 +46,7 @@ def asked_for() -> dict[str, list[str]]:
         for line, text in asked_for_by(path):
             places[text].append(f"{path.relative_to(ROOT)}:{line}")
     for code, sentence in SENTENCES.items():
-        places[sentence].append(f"meetings_server/errors.py, {code}")
+        places[sentence].append(f"meetings_server/sentences.py, {code}")
     return dict(places)
 
 
@@ -81,6 +83,30 @@ def test_every_text_is_in_vietnamese() -> None:
         if text not in done
     ]
     assert not missing, listed(missing)
+
+
+def refusals(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from refusals(below)
+
+
+def test_every_refusal_has_a_sentence() -> None:
+    # The application imports every module that refuses something.
+    assert root_router()
+    codes = {kind.code for kind in refusals() if kind is not FieldInvalid} - {DomainError.code}
+    assert codes == set(SENTENCES)
+
+
+def test_every_problem_of_a_field_has_a_sentence() -> None:
+    named = re.compile(r"""(?:FieldInvalid|\.fail)\(\s*[^,()]+,\s*"(\w+)\"""")
+    used = {
+        problem
+        for name in ("rooms", "minutes", "meetings_server")
+        for path in (ROOT / name).rglob("*.py")
+        for problem in named.findall(path.read_text(encoding="utf-8"))
+    }
+    assert used - set(FIELD_PROBLEMS) == set()
 
 
 def test_no_translation_is_a_guess() -> None:

@@ -16,9 +16,10 @@ from litestar.status_codes import HTTP_200_OK, HTTP_422_UNPROCESSABLE_ENTITY
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.errors import FIELD_PROBLEMS, sentence
+from meetings_server.errors import sentence
 from meetings_server.i18n import _, mark
 from meetings_server.reading import read_day
+from meetings_server.sentences import FIELD_PROBLEMS
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from meetings_server.web.units import WORDS
 from rooms.catalogue import COLUMNS, LONGEST, REQUIRED_COLUMNS, parse_units
