@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -85,7 +86,15 @@ def draft_directive(
     known = _of_request(session, actor, request_key)
     if known is not None:
         return known
-    directive = _checked(session, actor, new, now)
+    directive = Directive(
+        **declared_facts(session, actor, new, now),
+        number=None,
+        version=1,
+        state=DirectiveState.DRAFT.value,
+        created_by=actor.person_id,
+        created_at=now,
+    )
+    directive.folded = folded_text(directive)
     require_free_number(session, directive, new.number)
     directive.request_key = request_key
     try:
@@ -122,7 +131,17 @@ def _of_request(session: Session, actor: Actor, request_key: str | None) -> Dire
     )
 
 
-def _checked(session: Session, actor: Actor, new: NewDirective, now: datetime) -> Directive:
+def declared_facts(
+    session: Session,
+    actor: Actor,
+    new: NewDirective,
+    now: datetime,
+    before: Directive | None = None,
+) -> dict[str, Any]:
+    """The columns that a clerk declares, checked. `before`: the draft as it stood.
+
+    Raises `FieldInvalid`, `UnknownMeeting`.
+    """
     kind = kind_of(new.kind)
     title = require_text("title", new.title, LONGEST_TITLE)
     symbol = require_symbol(new.symbol, kind)
@@ -135,29 +154,23 @@ def _checked(session: Session, actor: Actor, new: NewDirective, now: datetime) -
     if new.urgency not in set(Urgency):
         raise FieldInvalid("urgency", "unknown", new.urgency[:40])
     require_deadline(new.deadline, now)
-    if new.meeting_id is not None:
+    if new.meeting_id is not None and (before is None or new.meeting_id != before.meeting_id):
         visible_meeting(session, actor, new.meeting_id, today)
-    directive = Directive(
-        kind=kind.code,
-        number=None,
-        wanted_number=new.number,
-        symbol=symbol,
-        year=new.document_date.year,
-        title=title,
-        issuing_unit_id=new.issuing_unit_id,
-        signed_by_name=signer,
-        signed_by_title=bounded_text("signed_by_title", new.signed_by_title, LONGEST_NAME),
-        document_date=new.document_date,
-        urgency=new.urgency,
-        secrecy=new.secrecy,
-        deadline=new.deadline,
-        meeting_id=new.meeting_id,
-        state=DirectiveState.DRAFT.value,
-        created_by=actor.person_id,
-        created_at=now,
-    )
-    directive.folded = _folded(directive)
-    return directive
+    return {
+        "kind": kind.code,
+        "wanted_number": new.number,
+        "symbol": symbol,
+        "year": new.document_date.year,
+        "title": title,
+        "issuing_unit_id": new.issuing_unit_id,
+        "signed_by_name": signer,
+        "signed_by_title": bounded_text("signed_by_title", new.signed_by_title, LONGEST_NAME),
+        "document_date": new.document_date,
+        "urgency": new.urgency,
+        "secrecy": new.secrecy,
+        "deadline": new.deadline,
+        "meeting_id": new.meeting_id,
+    }
 
 
 def require_symbol(said: str, kind: Kind) -> str:
@@ -205,7 +218,7 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day, time(23, 59), CIVIL_ZONE)
 
 
-def _folded(directive: Directive) -> str:
+def folded_text(directive: Directive) -> str:
     return fold(f"{directive.title} {directive.number_symbol} {directive.signed_by_name}")
 
 
@@ -283,7 +296,7 @@ def issue(
     else:
         claim_number(session, *register, given)
     directive.number = given
-    directive.folded = _folded(directive)
+    directive.folded = folded_text(directive)
     directive.state = DirectiveState.ISSUED.value
     directive.issued_at = now
     directive.issued_by = actor.person_id

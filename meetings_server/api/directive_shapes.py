@@ -17,6 +17,8 @@ from minutes.progress import Counts, Progress, Stop
 from minutes.receipts import Receipt
 from rooms.kernel import LARGEST_ID
 
+Unset = msgspec.UnsetType
+FileNumber = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST_NUMBER)]
 
 
@@ -35,6 +37,33 @@ class DirectiveIn(msgspec.Struct, forbid_unknown_fields=True):
     number: Number | None = None
     deadline: Instant | None = None
     meeting: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
+
+
+class DirectivePatch(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields of a draft to change; what is left out stays."""
+
+    issuing_unit: Code | Unset = msgspec.UNSET
+    kind: DocumentKind | Unset = msgspec.UNSET
+    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL)] | Unset = (
+        msgspec.UNSET
+    )
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TITLE)] | Unset = (
+        msgspec.UNSET
+    )
+    signed_by_name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)] | Unset = (
+        msgspec.UNSET
+    )
+    signed_by_title: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] | Unset = msgspec.UNSET
+    document_date: date | Unset = msgspec.UNSET
+    secrecy: Secrecy | Unset = msgspec.UNSET
+    urgency: Urgency | Unset = msgspec.UNSET
+    number: Number | Unset | None = msgspec.UNSET
+    deadline: Instant | Unset | None = msgspec.UNSET
+    meeting: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | Unset | None = msgspec.UNSET
+    remove_files: Annotated[list[FileNumber], msgspec.Meta(max_length=100)] = []
+    """Numbers `n`; the files that stay are numbered anew, in their order."""
+    version: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """The version the change is based on; another one is refused with 409."""
 
 
 class IssueIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,9 +103,10 @@ class FileOut(msgspec.Struct):
 
 
 class DirectiveOut(msgspec.Struct):
-    """A directive; `number` is null until it is issued."""
+    """A directive; `number` is null until it is issued. `version` rises with a draft's changes."""
 
     id: int
+    version: int
     kind: str
     number: int | None
     symbol: str
@@ -168,6 +198,7 @@ def shape_directives(session: Session, directives: Sequence[Directive]) -> list[
     return [
         DirectiveOut(
             id=one.id,
+            version=one.version,
             kind=one.kind,
             number=one.number,
             symbol=one.symbol,

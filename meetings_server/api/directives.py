@@ -1,9 +1,11 @@
 """Directives: drafts and their files, issuing, sending, receipts, recall."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
-from litestar import Response, get, post
+import msgspec
+from litestar import Response, get, patch, post
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, JSONBody, PathParameter, QueryParameter
@@ -18,6 +20,7 @@ from meetings_server.api.directive_shapes import (
     CirculationOut,
     DirectiveIn,
     DirectiveOut,
+    DirectivePatch,
     FileOut,
     IssueIn,
     RecallIn,
@@ -39,6 +42,7 @@ from minutes.directives import Directive, DirectiveState
 from minutes.issuing import NewDirective, add_file, draft_directive, issue, require_open
 from minutes.progress import progress
 from minutes.receipts import Step, directive_to_change, visible_directive, visible_directives
+from minutes.redrafting import change_draft, declared
 from minutes.storage import MEGABYTE, FolderStore
 from rooms.audience import parse_rules
 from rooms.folding import folded_pattern
@@ -128,6 +132,41 @@ def create_directive(
 def get_directive(request: ApiRequest, db: Database, directive_id: Id) -> DirectiveOut:
     with db.reader() as session:
         return _shown(session, request.user.actor, directive_id, civil_day(utcnow()))
+
+
+@patch("/directives/{directive_id:int}", sync_to_thread=True, summary="Change a draft")
+def patch_directive(
+    request: ApiRequest, db: Database, directive_id: Id, data: JSONBody[DirectivePatch]
+) -> DirectiveOut:
+    """What has been issued no longer changes: 409. Files are added with `POST …/files`."""
+    now, actor = utcnow(), request.user.actor
+    today = civil_day(now)
+    if data.secrecy is not msgspec.UNSET:
+        require_open(data.secrecy.value)
+    with db.transaction() as session:
+        directive = visible_directive(session, actor, directive_id, today)
+        said: dict[str, Any] = {
+            _FIELDS.get(name, name): value
+            for name, value in msgspec.structs.asdict(data).items()
+            if value is not msgspec.UNSET and name not in {"remove_files", "version"}
+        }
+        if "issuing_unit_id" in said:
+            said["issuing_unit_id"] = unit_by_code(session, said["issuing_unit_id"], today).id
+        for name in {"kind", "secrecy", "urgency"} & said.keys():
+            said[name] = said[name].value
+        change_draft(
+            session,
+            actor,
+            directive_id,
+            replace(declared(directive), **said),
+            now,
+            version=data.version,
+            removed=data.remove_files,
+        )
+        return _shown(session, actor, directive_id, today)
+
+
+_FIELDS = {"issuing_unit": "issuing_unit_id", "meeting": "meeting_id"}
 
 
 @post("/directives/{directive_id:int}/files", sync_to_thread=True, summary="Add a file to a draft")
@@ -258,6 +297,7 @@ HANDLERS = [
     get_file,
     issue_directive,
     list_directives,
+    patch_directive,
     post_receipt,
     recall_directive,
     upload_file,

@@ -1,6 +1,8 @@
 """Making a directive: the form, what it proposes, and what becomes of it."""
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, get, post
@@ -16,7 +18,7 @@ from meetings_server.web.directive_typing import PLACES, Typed, read_form
 from meetings_server.web.directive_words import SECRECIES, URGENCIES, kind_options, options
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.papers import receive_papers
-from minutes.directives import StateSecretRefused
+from minutes.directives import Directive, DirectiveFile, StateSecretRefused
 from minutes.issuing import MOST_FILES, draft_directive, issue, proposed_number
 from minutes.kinds import DocumentKind, symbol_of
 from minutes.paper_pointers import point_to_paper
@@ -24,13 +26,24 @@ from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.policies import Permission, require, top_units
 
 
-def _form_page(
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The draft that the form changes, with its files; `removed`: those ticked to be removed."""
+
+    directive: Directive
+    files: Sequence[DirectiveFile]
+    removed: frozenset[int] = frozenset()
+
+
+def form_page(
     request: PageRequest,
     session: Session,
     settings: Settings,
     typed: Typed,
     status: int = HTTP_200_OK,
+    draft: Draft | None = None,
 ) -> Response[str]:
+    """The form of a new document, or of a draft that is changed."""
     now = utcnow()
     units = top_units(session, request.user.actor, Permission.DIRECTIVE_WRITE, civil_day(now))
     return render(
@@ -47,6 +60,7 @@ def _form_page(
         upload_limit_mb=settings.max_upload_mb,
         most_files=MOST_FILES,
         today=civil_day(now),
+        draft=draft,
     )
 
 
@@ -68,7 +82,7 @@ def new_page(request: PageRequest, db: Database, settings: Settings) -> Response
         if units:
             typed.values["issuing_unit"] = str(units[0].id)
             typed.values["symbol"] = symbol_of(DocumentKind.OFFICIAL_LETTER, units[0])
-        return _form_page(request, session, settings, typed)
+        return form_page(request, session, settings, typed)
 
 
 @get("/directives/proposal", include_in_schema=False, sync_to_thread=True)
@@ -128,7 +142,7 @@ def make(
             found = FormErrors.of(refusal, PLACES)
             typed.errors, status = dict(found.fields), found.status
     with db.reader() as session:
-        return _form_page(request, session, settings, typed, status)
+        return form_page(request, session, settings, typed, status)
 
 
 def _refuse_secret(
@@ -146,7 +160,7 @@ def _refuse_secret(
     else:
         typed.errors = {"secrecy": [sentence(refusal)]} | typed.errors
     with db.reader() as session:
-        return _form_page(request, session, settings, typed, 422)
+        return form_page(request, session, settings, typed, 422)
 
 
 HANDLERS = [make, new_page, proposal]

@@ -28,6 +28,7 @@ TEXTS = (
     "deadline_time",
     "meeting_id",
     "request_key",
+    "version",
     "paper_number",
     "paper_date",
     "paper_place",

@@ -3,7 +3,8 @@
 import { t } from "./i18n.js";
 
 const form = () => document.getElementById("directive-form");
-let proposed = form()?.elements.symbol?.value ?? "";
+// A draft keeps the symbol that it has, whatever would be proposed.
+let proposed = form()?.hasAttribute("data-changes") ? null : (form()?.elements.symbol?.value ?? "");
 
 function follow() {
   const chosen = form().querySelector("[name=secrecy]:checked")?.value ?? "";

@@ -79,6 +79,47 @@ def test_programs_make_send_confirm_and_recall(
     assert client.get(f"{path}/files/1", headers=ward).status_code == 409
 
 
+def test_programs_change_a_draft_and_nothing_that_is_issued(
+    client: Client, db: Database, city: City, now: datetime
+) -> None:
+    clerk, ward = bearer(db, city, "thuky"), bearer(db, city, "vanthu.vanmieu")
+    said = {
+        "issuing_unit": "01",
+        "kind": "plan",
+        "symbol": "KH-UBND",
+        "title": "Kế hoạch",
+        "signed_by_name": "Đỗ Hoàng Long",
+        "document_date": civil_day(now).isoformat(),
+        "secrecy": "open",
+        "deadline": (now + timedelta(days=2)).isoformat(),
+    }
+    made = client.post("/api/v1/directives", json=said, headers=clerk).json()
+    path = f"/api/v1/directives/{made['id']}"
+    for name in ("kh.pdf", "phu-luc.pdf"):
+        content = io.BytesIO(PDF_BYTES + name.encode())
+        sent = {"data": (name, content, "application/pdf")}
+        assert client.post(f"{path}/files", files=sent, headers=clerk).status_code == 201
+    change = {"title": "Kế hoạch mới", "deadline": None, "number": 7, "remove_files": [1]}
+    changed = client.patch(path, json=change | {"version": made["version"]}, headers=clerk)
+    assert changed.status_code == 200, changed.text
+    shown = changed.json()
+    assert (shown["title"], shown["deadline"], shown["number_symbol"], shown["version"]) == (
+        "Kế hoạch mới",
+        None,
+        "07/KH-UBND",
+        2,
+    )
+    assert [(file["n"], file["filename"]) for file in shown["files"]] == [(1, "phu-luc.pdf")]
+    stale = client.patch(path, json={"title": "Khác", "version": 1}, headers=clerk)
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_version")
+    secret = client.patch(path, json={"secrecy": "secret"}, headers=clerk)
+    assert (secret.status_code, secret.json()["code"]) == (422, "state_secret_refused")
+    assert client.patch(path, json={"title": "Khác"}, headers=ward).status_code == 404
+    assert client.post(f"{path}/issue", json={}, headers=clerk).json()["number"] == 7
+    late = client.patch(path, json={"title": "Khác"}, headers=clerk)
+    assert (late.status_code, late.json()["code"]) == (409, "directive_state")
+
+
 def test_programs_are_refused_a_state_secret(
     client: Client, db: Database, city: City, now: datetime
 ) -> None:

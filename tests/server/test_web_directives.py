@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import select
 
 from meetings_server.database import Database
 from meetings_server.settings import Settings
@@ -84,6 +85,44 @@ def test_of_a_secret_the_place_of_the_paper_may_be_kept(
     assert kept.status_code == 303, kept.text
     assert (how_many(db, PaperPointer), how_many(db, Directive)) == (1, 0)
     assert "Két sắt số 2" in client.get("/directives?tab=out").text
+
+
+def test_a_draft_is_changed_in_the_form_in_which_it_was_made(
+    client: Client, enter: Callable[[str], None], db: Database, city: City, now: datetime
+) -> None:
+    enter("thuky")
+    made = client.post("/directives/new", data=form(city, now), files=pdf(), follow_redirects=False)
+    path = made.headers["location"]
+    assert f'href="{path}/edit"' in client.get(path).text
+    page = client.get(f"{path}/edit").text
+    assert "Kế hoạch phòng, chống úng ngập" in page
+    assert 'name="remove" value="1"' in page
+    said = form(city, now, title="Kế hoạch đã sửa", deadline="", version="1")
+    refused = client.post(f"{path}/edit", data=said | {"remove": "1"})
+    assert refused.status_code == 422
+    assert 'value="1" checked' in refused.text
+    secret = client.post(f"{path}/edit", data=said | {"secrecy": "secret"})
+    assert secret.status_code == 422
+    assert "Luật Bảo vệ bí mật nhà nước" in secret.text
+    other = pdf("bản thay thế.pdf", PDF_BYTES + b"\n%%EOF\n")
+    done = client.post(
+        f"{path}/edit", data=said | {"remove": "1"}, files=other, follow_redirects=False
+    )
+    assert done.status_code == 303, done.text
+    shown = client.get(path).text
+    assert "Kế hoạch đã sửa" in shown
+    assert "bản thay thế.pdf" in shown
+    assert "kế hoạch.pdf" not in shown
+    stale = client.post(f"{path}/edit", data=said)
+    assert stale.status_code == 409
+    last = form(city, now, title="Kế hoạch đã sửa", version="2", then="issue")
+    assert client.post(f"{path}/edit", data=last, follow_redirects=False).is_redirect
+    with db.reader() as session:
+        assert session.scalars(select(Directive.number)).one() == 1
+    assert client.get(f"{path}/edit").status_code == 409
+    enter("thuky.dongda")
+    assert client.get(f"{path}/edit").status_code == 404
+    assert client.post(f"{path}/edit", data=said).status_code == 404
 
 
 WRONG_FIELDS: list[tuple[dict[str, str], str]] = [
