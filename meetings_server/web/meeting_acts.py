@@ -24,7 +24,7 @@ from meetings_server.web.meeting_preview import (
     preview,
     with_conflict,
 )
-from meetings_server.web.meeting_typing import Refusal, Typed, refusal_of
+from meetings_server.web.meeting_typing import Refusal, Typed, read_last_day, refusal_of
 from meetings_server.web.pages import PageRequest, fragment, see_other, text_of
 from rooms.audience import parse_rules
 from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
@@ -94,9 +94,10 @@ def act_on_meeting(
 
 @get("/meetings/{meeting_id:int}/move", include_in_schema=False, sync_to_thread=True)
 def move_dialog(request: PageRequest, db: Database, meeting_id: int) -> Response[str]:
-    """What moving a meeting to `?date=&start=&end=` would do: clashes first, then the reason."""
+    """What moving a meeting to `?date=&start=&end_date=&end=` would do: clashes, then the reason."""
     now = utcnow()
-    asked = {name: request.query_params.get(name, "") for name in ("date", "start", "end")}
+    names = ("date", "start", "end_date", "end")
+    asked = {name: request.query_params.get(name, "") for name in names}
     with db.reader() as session:
         return _move_form(session, request.user.actor, meeting_id, asked, now)
 
@@ -113,7 +114,7 @@ def move_meeting(
     """Move a meeting from the calendar: the same change as in its form, of the hours alone."""
     now = utcnow()
     actor = request.user.actor
-    names = ("date", "start", "end", "reason", "late_reason", "version")
+    names = ("date", "start", "end_date", "end", "reason", "late_reason", "version")
     asked = {name: text_of(form, name).strip() for name in names}
     try:
         starts_at, ends_at = _interval(asked)
@@ -149,7 +150,10 @@ def _interval(asked: dict[str, str]) -> tuple[datetime, datetime]:
         raise FieldInvalid("date", "not_a_date")
     if begin is None or finish is None:
         raise FieldInvalid("start" if begin is None else "end", "not_a_time")
-    return datetime.combine(day, begin, CIVIL_ZONE), datetime.combine(day, finish, CIVIL_ZONE)
+    last = read_last_day(asked)
+    if not last:
+        raise FieldInvalid("end_date", "not_a_date")
+    return datetime.combine(day, begin, CIVIL_ZONE), datetime.combine(last, finish, CIVIL_ZONE)
 
 
 def _move_form(

@@ -104,9 +104,12 @@ def new_meeting_page(request: PageRequest, db: Database, settings: Settings) -> 
         "date": _first_day_in_time(today).isoformat(),
         "request_key": secrets.token_urlsafe(16),
     }
-    asked = {name: request.query_params.get(name, "")[:10] for name in ("date", "start", "end")}
+    names = ("date", "start", "end_date", "end")
+    asked = {name: request.query_params.get(name, "")[:10] for name in names}
     if read_day(asked["date"]):
         values["date"] = asked["date"]
+        if asked["end_date"] != asked["date"] and read_day(asked["end_date"]):
+            values["end_date"] = asked["end_date"]
     values |= {name: asked[name] for name in ("start", "end") if read_clock(asked[name])}
     with db.reader() as session:
         hosts = host_units(session, actor, "", today)
@@ -224,7 +227,8 @@ def edit_meeting_page(
 
 def typed_move(request: PageRequest) -> dict[str, str]:
     """Another time that the address asks for, where it can be read."""
-    asked = {name: request.query_params.get(name, "")[:10] for name in ("date", "start", "end")}
+    names = ("date", "start", "end_date", "end")
+    asked = {name: request.query_params.get(name, "")[:10] for name in names}
     if read_day(asked["date"]) and read_clock(asked["start"]) and read_clock(asked["end"]):
         return asked
     return {}

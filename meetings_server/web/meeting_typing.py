@@ -6,8 +6,8 @@ The form may be half filled: the preview reads what is there, booking needs all 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
-from typing import Any
+from datetime import date, datetime, time
+from typing import Any, Literal
 
 from litestar.datastructures import FormMultiDict
 from litestar.status_codes import HTTP_422_UNPROCESSABLE_ENTITY
@@ -32,6 +32,7 @@ TEXTS = (
     "chair",
     "date",
     "start",
+    "end_date",
     "end",
     "setup_minutes",
     "clearing_minutes",
@@ -160,10 +161,24 @@ def _read_times(typed: Typed) -> None:
             typed.fail(name, "not_a_time" if typed.values[name] else "missing")
     if day is not None and clocks["start"] is not None:
         typed.starts_at = datetime.combine(day, clocks["start"], CIVIL_ZONE)
-    if day is not None and clocks["end"] is not None:
-        typed.ends_at = datetime.combine(day, clocks["end"], CIVIL_ZONE)
+    last = read_last_day(typed.values)
+    if last is None:
+        typed.fail("end_date", "not_a_date")
+    elif clocks["end"] is not None and last:
+        typed.ends_at = datetime.combine(last, clocks["end"], CIVIL_ZONE)
     if typed.starts_at and typed.ends_at and typed.ends_at <= typed.starts_at:
-        typed.fail("end", "not_after_start")
+        apart = day is not None and isinstance(last, date) and last < day
+        typed.fail("end_date" if apart else "end", "not_after_start")
+
+
+def read_last_day(values: Mapping[str, str]) -> date | Literal[False] | None:
+    """The day on which it ends: the first one unless `end_date` names another.
+
+    False where neither is known, None where what is written cannot be read.
+    """
+    if values.get("end_date"):
+        return read_day(values["end_date"])
+    return read_day(values["date"]) or False
 
 
 def _minutes(typed: Typed, name: str, usual: int) -> int:
@@ -238,6 +253,11 @@ def refusal_of(error: DomainError) -> Refusal:
 
 
 def typed_start(starts_at: datetime, ends_at: datetime) -> dict[str, str]:
-    """The three fields that say when."""
+    """The fields that say when; the day of the end only where it is another."""
     start, end = starts_at.astimezone(CIVIL_ZONE), ends_at.astimezone(CIVIL_ZONE)
-    return {"date": f"{start:%Y-%m-%d}", "start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
+    return {
+        "date": start.date().isoformat(),
+        "start": f"{start:%H:%M}",
+        "end_date": end.date().isoformat() if end.date() != start.date() else "",
+        "end": f"{end:%H:%M}",
+    }

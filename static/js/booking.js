@@ -94,18 +94,22 @@ document.addEventListener("click", (event) => {
   if (free) takeStart(free.dataset.takeDate, free.dataset.takeStart);
 });
 
-const minutes = (clock) => {
-  const [hours, rest] = clock.split(":").map(Number);
-  return hours * 60 + rest;
-};
-const clock = (number) => `${String(Math.floor(number / 60)).padStart(2, "0")}:${String(number % 60).padStart(2, "0")}`;
+// Reckoned as if in UTC: only the distance matters, and the office has no summer time.
+const moment = (day, clock) => Date.parse(`${day}T${clock}:00Z`);
+const lastDay = () => field("end_date").value || field("date").value;
 
 /** Moves the meeting and keeps its length. */
 function takeStart(day, start) {
-  const length = minutes(field("end").value) - minutes(field("start").value);
+  const length = moment(lastDay(), field("end").value) - moment(field("date").value, field("start").value);
+  const end = new Date(moment(day, start) + length);
   field("date").value = day;
   field("start").value = start;
-  field("end").value = clock(Math.min(minutes(start) + length, 24 * 60 - 1));
+  if (!Number.isNaN(end.getTime())) {
+    const endDay = end.toISOString().slice(0, 10);
+    field("end_date").value = endDay === day ? "" : endDay;
+    field("end").value = end.toISOString().slice(11, 16);
+    if (endDay !== day) field("end_date").closest("details").open = true;
+  }
   field("date").dispatchEvent(new Event("input", { bubbles: true }));
   field("start").focus();
 }
@@ -116,14 +120,16 @@ function dayWords() {
   const place = document.querySelector("[data-day-words]");
   const day = field("date").value;
   if (!place) return;
-  const moment = day ? new Date(`${day}T00:00:00Z`) : null;
-  if (!moment || Number.isNaN(moment.getTime())) {
+  const begin = day ? new Date(`${day}T00:00:00Z`) : null;
+  if (!begin || Number.isNaN(begin.getTime())) {
     place.textContent = "";
     return;
   }
-  const weekday = moment.toLocaleDateString(language, { weekday: "long", timeZone: "UTC" });
-  const [year, month, date] = day.split("-");
-  place.textContent = `${weekday}, ${date}/${month}/${year}, ${field("start").value}–${field("end").value}`;
+  const weekday = begin.toLocaleDateString(language, { weekday: "long", timeZone: "UTC" });
+  const numbers = (iso) => iso.split("-").reverse().join("/");
+  const last = field("end_date").value;
+  const until = last && last !== day ? ` – ${numbers(last)}, ${field("end").value}` : `–${field("end").value}`;
+  place.textContent = `${weekday}, ${numbers(day)}, ${field("start").value}${until}`;
 }
 
 async function preview() {
@@ -180,8 +186,8 @@ document.addEventListener("input", (event) => {
     return;
   }
   const name = event.target.name;
-  if (["date", "start", "end"].includes(name)) dayWords();
-  if (["date", "start", "end", "setup_minutes", "clearing_minutes", "main_point"].includes(name)) soon();
+  if (["date", "start", "end_date", "end"].includes(name)) dayWords();
+  if (["date", "start", "end_date", "end", "setup_minutes", "clearing_minutes", "main_point"].includes(name)) soon();
   if (name === "audience") soon(0);
 });
 

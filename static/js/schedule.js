@@ -9,7 +9,7 @@ const form = document.getElementById("meeting-filters");
 const dialog = document.getElementById("move-dialog");
 const narrow = matchMedia("(width < 40rem)");
 const VIEWS = { month: "dayGridMonth", week: "timeGridWeek", day: "timeGridDay" };
-const NARROW = { month: "dayGridMonth", week: "listWeek", day: "timeGridDay" };
+const NARROW = { month: "listMonth", week: "listWeek", day: "listDay" }; // titles want the whole width
 const shown = () => (narrow.matches ? NARROW : VIEWS);
 const wanted = place.dataset.view || "week";
 const mayBook = place.dataset.mayBook === "yes";
@@ -57,7 +57,7 @@ const calendar = drawCalendar(place, {
   },
   select: ({ startStr, endStr, allDay }) => {
     const from = parts(startStr);
-    const address = new URLSearchParams(allDay ? { date: from.date } : { date: from.date, start: from.clock, end: parts(endStr).clock });
+    const address = new URLSearchParams(allDay ? { date: from.date } : { date: from.date, start: from.clock, end_date: parts(endStr).date, end: parts(endStr).clock });
     location.assign(`/meetings/new?${address}`);
   },
   eventDrop: move,
@@ -68,7 +68,7 @@ async function move(change) {
   const { event } = change;
   const from = parts(event.startStr);
   const until = parts(event.endStr);
-  const answer = await fetch(`/meetings/${event.id}/move?${new URLSearchParams({ date: from.date, start: from.clock, end: until.clock })}`, {
+  const answer = await fetch(`/meetings/${event.id}/move?${new URLSearchParams({ date: from.date, start: from.clock, end_date: until.date, end: until.clock })}`, {
     headers: { accept: "text/html" },
   }).catch(() => null);
   if (!answer?.ok) {

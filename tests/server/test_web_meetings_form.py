@@ -1,6 +1,7 @@
 """Making and changing a meeting in the page: what is refused, and that nothing is done twice."""
 
 import json
+from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
 
@@ -305,6 +306,48 @@ def test_changing_and_moving(db: Database, client: Client, sign_in: SignIn, city
         assert client.get(f"{path}/edit").status_code == 403
         assert client.post(f"{path}/edit", data=form).status_code == 403
         assert client.get(f"{path}/move", params=drop).status_code == 403
+
+
+def test_a_meeting_may_end_on_another_day(
+    db: Database, client: Client, sign_in: SignIn, city: City
+) -> None:
+    sign_in(city.secretary.person_id)
+    first, last = working_day(utcnow(), 5), working_day(utcnow(), 5) + timedelta(days=1)
+    form = typed(city, date=first.isoformat(), start="14:00", end="11:00")
+    assert 'href="#field-end"' in client.post("/meetings/new", data=form).text
+    for wrong in ((first - timedelta(days=1)).isoformat(), "31/02/2027"):
+        refused = client.post("/meetings/new", data=form | {"end_date": wrong})
+        assert 'href="#field-end_date"' in refused.text
+    form |= {"end_date": last.isoformat()}
+    checked = client.post("/meetings/preview", data=form).raise_for_status().text
+    assert "check-ok" in checked
+    made = client.post("/meetings/new", data=form, follow_redirects=False)
+    assert made.status_code == 303, made.text
+    path = made.headers["location"]
+    shown = client.get(path).text
+    assert f"{first:%d/%m/%Y}, 14:00" in shown
+    assert f"{last:%d/%m/%Y}, 11:00" in shown
+    with db.reader() as session:
+        meeting = session.scalars(select(Meeting)).one()
+        assert (meeting.ends_at - meeting.starts_at) == timedelta(hours=21)
+    span = {"start": f"{last}T00:00:00+07:00", "end": f"{last + timedelta(days=1)}T00:00:00+07:00"}
+    events = client.get("/meetings/events", params=span).json()
+    assert [event["end"][:16] for event in events] == [f"{last}T11:00"]
+    assert f'value="{last.isoformat()}"' in client.get(f"{path}/edit").text
+    asked = {
+        "date": last.isoformat(),
+        "start": "14:00",
+        "end_date": (last + timedelta(days=1)).isoformat(),
+        "end": "11:00",
+    }
+    dialog = client.get(f"{path}/move", params=asked).raise_for_status().text
+    assert f"{last:%d/%m/%Y}, 14:00" in dialog
+    asked |= {"version": str(meeting.version), "reason": "Dời ngày", "late_reason": "Gấp"}
+    assert client.post(f"{path}/move", data=asked, follow_redirects=False).status_code == 303
+    with db.reader() as session:
+        moved = session.scalars(select(Meeting)).one()
+        assert moved.ends_at - moved.starts_at == timedelta(hours=21)
+        assert moved.day == last
 
 
 def test_a_meeting_that_is_off_is_not_edited(
