@@ -2,6 +2,7 @@
 import "./menus.js";
 import "./dialogs.js";
 import "./dates.js";
+import "./files.js";
 import "./validity.js";
 import "./forms.js";
 import "./drafts.js";

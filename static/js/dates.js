@@ -1,6 +1,6 @@
 // Dates as dd/mm/yyyy and times as 24 hours, whatever language the browser speaks: an English one
 // would show an office here 11/23/2026 and 02:30 PM. `input[type=date]` and `[type=time]` become text
-// fields with a calendar of our own; on touch screens the pickers of the device stay.
+// fields with a calendar of our own, on phones as well: theirs follow the device, not the page.
 //
 // For other scripts nothing changes: `.value` of such a field reads and takes the ISO form
 // (2026-11-23, 14:30; "" while it is incomplete), `input` and `change` fire, forms send the ISO form.
@@ -8,7 +8,6 @@ import { chooseDay } from "./date-picker.js";
 import { t } from "./i18n.js";
 import { icon } from "./messages.js";
 
-const touch = matchMedia("(pointer: coarse)");
 const native = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
 const two = (number) => String(number).padStart(2, "0");
 
@@ -145,7 +144,6 @@ function addPicker(field) {
 }
 
 function enhanceWithin(root) {
-  if (touch.matches) return;
   for (const field of root.querySelectorAll("input[type=date], input[type=time]")) enhance(field);
 }
 
