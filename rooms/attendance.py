@@ -43,6 +43,11 @@ MEETING_ROW = "meeting"
 """`state` of the rows without a point: the meeting itself has changed."""
 
 
+def check_in_opens_at(starts_at: datetime, setup_minutes: int) -> datetime:
+    """When the points of a meeting may begin to check in."""
+    return starts_at - timedelta(minutes=setup_minutes) - OPENS_BEFORE
+
+
 class Presence(StrEnum):
     """The state of a point. Operators report all but the first and the last.
 

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, tuple_, update
@@ -17,7 +17,6 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, tuple_, upda
 from rooms.attendance import (
     CLOCK_TOLERANCE,
     LARGEST_HEADCOUNT,
-    OPENS_BEFORE,
     REPORTABLE,
     AttendanceEntry,
     CheckIn,
@@ -26,6 +25,7 @@ from rooms.attendance import (
     PointState,
     Standing,
     as_row,
+    check_in_opens_at,
     entry_row,
     fold,
     follow,
@@ -35,7 +35,7 @@ from rooms.attendance import (
 )
 from rooms.bridge_points import UnknownPoint
 from rooms.kernel import DomainError, FieldInvalid, bounded_text
-from rooms.meetings import Meeting, MeetingState, Participation, UnknownMeeting
+from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, UnknownMeeting
 
 
 def record_check_in(connection: Connection, check_in: CheckIn, now: datetime) -> int:
@@ -195,10 +195,10 @@ class _Batch:
         meeting = self.meetings.get(check_in.meeting_id)
         if meeting is None:
             raise UnknownMeeting(check_in.meeting_id)
-        opens_at = meeting.starts_at - timedelta(minutes=meeting.setup_minutes) - OPENS_BEFORE
+        opens_at = check_in_opens_at(meeting.starts_at, meeting.setup_minutes)
         if meeting.state == MeetingState.DRAFT.value:
             raise CheckInNotOpen(opens_at)
-        if meeting.state not in {MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value}:
+        if meeting.state not in AWAITED:
             raise MeetingClosed(meeting.state)
         # A meeting may be opened earlier than planned; then check-in is open too.
         started_at: datetime | None = meeting.started_at

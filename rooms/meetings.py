@@ -58,8 +58,8 @@ class Reply(StrEnum):
     DECLINED = "declined"
 
 
-HOLDING = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.IN_PROGRESS)
-"""States in which a meeting holds its points' time."""
+AWAITED = (MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value)
+"""States in which the invited answer and check in: the meeting is to come or under way."""
 
 PUBLISHED = tuple(state for state in MeetingState if state is not MeetingState.DRAFT)
 """States in which the invited see the meeting."""

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from rooms.kernel import Event, Invalid, NotFound, bounded_text, civil_day, record
-from rooms.meetings import Meeting, MeetingState, Participation, Reply, WrongState
+from rooms.meetings import AWAITED, Meeting, Participation, Reply, WrongState
 from rooms.policies import Actor, Permission, governed, require
 
 
@@ -72,7 +72,7 @@ def reply(
         raise UnknownParticipation(participation_id)
     require(session, actor, Permission.REPLY_WRITE, participation.unit_id, today)
     meeting = participation.meeting
-    if meeting.state not in {MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value}:
+    if meeting.state not in AWAITED:
         raise WrongState(meeting.state, "reply")
     reason = bounded_text("reason", answer.reason, 500)
     if answer.reply is Reply.DECLINED and not reason:

@@ -8,6 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.demo.answers import answer_invitations
+from meetings_server.sweeps.marks import mark_all
+from meetings_server.sweeps.meeting_reminders import OCCASIONS
 from rooms.attendance import CheckIn, Source, standing_invitation
 from rooms.audience import Rule
 from rooms.booking import BookingConflict
@@ -15,7 +18,7 @@ from rooms.bridge_points import points_of
 from rooms.check_ins import record_check_ins
 from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, civil_day
-from rooms.meetings import Meeting, MeetingKind, MeetingState, Participation
+from rooms.meetings import AWAITED, Meeting, MeetingKind, Participation, Reply
 from rooms.people import Person
 from rooms.policies import Actor
 from rooms.scheduling import AgendaEntry, MeetingRequest, book, end, schedule, start
@@ -96,7 +99,7 @@ def meeting_of_the_day(database: Database, now: datetime) -> int | None:
             select(Meeting.id)
             .where(
                 Meeting.title == MOVING,
-                Meeting.state.in_([MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value]),
+                Meeting.state.in_(AWAITED),
                 Meeting.starts_at > now - timedelta(minutes=15),
                 Meeting.starts_at < now + timedelta(hours=1),
             )
@@ -120,10 +123,28 @@ def meeting_of_the_day(database: Database, now: datetime) -> int | None:
             "Kết luận của chủ trì",
         )
         try:
-            return book_and_invite(database, host.actor, request, now - NOTICE)
+            meeting_id = book_and_invite(database, host.actor, request, now - NOTICE, now)
         except BookingConflict:
             continue
+        _spare_the_mailboxes(database, meeting_id, request.starts_at, now)
+        return meeting_id
     return None
+
+
+def _spare_the_mailboxes(
+    database: Database, meeting_id: int, starts_at: datetime, now: datetime
+) -> None:
+    """It begins in minutes: hundreds of reminders that were due before count as sent."""
+    with database.transaction() as session:
+        mark_all(
+            session,
+            [
+                occasion.key(meeting_id, starts_at, 0)
+                for occasion in OCCASIONS
+                if occasion.kind in {"reminder_hour", "silent_point"}
+            ],
+            now,
+        )
 
 
 def _next_five(instant: datetime) -> datetime:
@@ -132,12 +153,14 @@ def _next_five(instant: datetime) -> datetime:
 
 
 def book_and_invite(
-    database: Database, actor: Actor, request: MeetingRequest, invited_at: datetime
+    database: Database, actor: Actor, request: MeetingRequest, invited_at: datetime, now: datetime
 ) -> int:
-    """Raises `BookingConflict`."""
+    """Make a meeting, invite, and let most units answer by now. Raises `BookingConflict`."""
     with database.transaction() as session:
         booked = book(session, actor, request, invited_at)
         schedule(session, actor, booked.meeting.id, invited_at, late_reason="Theo chỉ đạo")
+        until = min(now, request.starts_at)
+        answer_invitations(session, booked.meeting.id, actor.person_id, invited_at, until)
         return booked.meeting.id
 
 
@@ -157,7 +180,13 @@ def hold_yesterday(database: Database, host: Host, now: datetime) -> int:
         "Thảo luận nhiệm vụ quý IV",
         "Kết luận của chủ trì",
     )
-    meeting_id = book_and_invite(database, host.actor, request, begins - NOTICE)
+    return hold(database, host, request, now)
+
+
+def hold(database: Database, host: Host, request: MeetingRequest, now: datetime) -> int:
+    """Let a meeting of the past take place, from the invitation to its end."""
+    begins = request.starts_at
+    meeting_id = book_and_invite(database, host.actor, request, begins - NOTICE, now)
     reports = _reports(database, meeting_id, host.actor.person_id)
     for minutes in (-12, -3):
         with database.connection() as connection:
@@ -177,7 +206,11 @@ def _reports(database: Database, meeting_id: int, person_id: int) -> list[list[C
     with database.reader() as session:
         points = session.scalars(
             select(Participation.point_id)
-            .where(Participation.meeting_id == meeting_id, standing_invitation())
+            .where(
+                Participation.meeting_id == meeting_id,
+                standing_invitation(),
+                Participation.reply != Reply.DECLINED.value,
+            )
             .order_by(Participation.point_id)
         ).all()
     chance = random.Random(meeting_id)  # noqa: S311 -- a play, not a secret

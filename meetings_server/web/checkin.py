@@ -4,8 +4,7 @@ The page sends over the websocket or, where there is none, as the form posted he
 answer comes after the commit, and the same check-in again changes nothing.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -20,101 +19,21 @@ from meetings_server.live.running import check_in
 from meetings_server.reading import read_instant, read_number
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from rooms.attendance import (
-    OPENS_BEFORE,
-    AttendanceEntry,
     CheckIn,
     PointState,
-    Presence,
     Source,
     require_check_in,
-    standing_invitation,
-    start_of,
 )
 from rooms.bridge_points import BridgePoint
-from rooms.folding import fold
+from rooms.duties import duties, duty_of, time_line
 from rooms.hierarchy import Unit
-from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
-from rooms.meetings import Meeting, MeetingState, Participation
+from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.meetings import AWAITED, Meeting, Participation
 from rooms.people import Person
-from rooms.policies import Actor, Permission, governed
-from rooms.rollup import shown_state
+from rooms.policies import Actor
 
 MOST_LISTED = 60
 """A technician looks after hundreds of points: the list shows the first, the search the others."""
-LOOK_AHEAD = timedelta(days=7)
-OPEN_STATES = (MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value)
-LONGEST_LINE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """A meeting of a point that the person may check in, and where the point stands."""
-
-    meeting: Meeting
-    point: BridgePoint
-    unit: Unit
-    state: str
-    since: datetime | None
-    is_open: bool
-    opens_at: datetime
-
-
-def opens_at(meeting: Meeting) -> datetime:
-    return meeting.held_from - OPENS_BEFORE
-
-
-def is_open(meeting: Meeting, now: datetime) -> bool:
-    if meeting.state == MeetingState.IN_PROGRESS.value:
-        return True
-    return meeting.state == MeetingState.SCHEDULED.value and now >= opens_at(meeting)
-
-
-def duties(session: Session, actor: Actor, now: datetime, words: str = "") -> list[Duty]:
-    """What the actor may check in today and in the next days, own unit first; one statement."""
-    today = civil_day(now)
-    midnight = datetime.combine(today, datetime.min.time(), CIVIL_ZONE)
-    query = (
-        select(Meeting, BridgePoint, Unit, PointState)
-        .join(Participation, Participation.meeting_id == Meeting.id)
-        .join(BridgePoint, BridgePoint.id == Participation.point_id)
-        .join(Unit, Unit.id == Participation.unit_id)
-        .outerjoin(
-            PointState,
-            (PointState.meeting_id == Meeting.id) & (PointState.point_id == BridgePoint.id),
-        )
-        .where(
-            standing_invitation(),
-            Meeting.state.in_(OPEN_STATES),
-            Meeting.ends_at > midnight,
-            Meeting.starts_at < now + LOOK_AHEAD,
-            governed(actor, Permission.ATTENDANCE_WRITE, Participation.unit_id, today),
-        )
-        .order_by(Unit.id != actor.unit_id, Meeting.starts_at, Unit.position, BridgePoint.id)
-        .limit(MOST_LISTED + 1)
-    )
-    if words:
-        query = query.where(Unit.folded.contains(fold(words), autoescape=True))
-    return [
-        _duty(meeting, point, unit, held, now)
-        for meeting, point, unit, held in session.execute(query)
-    ]
-
-
-def _duty(
-    meeting: Meeting, point: BridgePoint, unit: Unit, held: PointState | None, now: datetime
-) -> Duty:
-    start = start_of(meeting.starts_at, meeting.started_at)
-    return Duty(
-        meeting,
-        point,
-        unit,
-        shown_state(held.state, held.first_present_at, start)
-        if held is not None
-        else Presence.INVITED.value,
-        held.since if held is not None else None,
-        is_open(meeting, now),
-        opens_at(meeting),
-    )
 
 
 @get("/check-in", include_in_schema=False, sync_to_thread=True)
@@ -122,7 +41,7 @@ def check_in_list(request: PageRequest, db: Database, q: str = "") -> Response[s
     """The meetings of today and of the coming days for the points that one may check in."""
     now = utcnow()
     with db.reader() as session:
-        found = duties(session, request.user.actor, now, q.strip()[:100])
+        found = duties(session, request.user.actor, now, MOST_LISTED + 1, q.strip()[:100])
         today = civil_day(now)
         listed = found[:MOST_LISTED]
         return render(
@@ -134,45 +53,6 @@ def check_in_list(request: PageRequest, db: Database, q: str = "") -> Response[s
             many=len({duty.point.id for duty in listed}) > 1 or bool(q),
             q=q,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a point's time line."""
-
-    state: str
-    headcount: int | None
-    head_of_delegation: str
-    note: str
-    observed_at: datetime
-    recorded_at: datetime
-    by: str | None
-
-    @property
-    def came_later(self) -> bool:
-        """Whether the report waited for the network before it reached the server."""
-        return self.recorded_at - self.observed_at > timedelta(seconds=30)
-
-
-def time_line(session: Session, meeting_id: int, point_id: int) -> list[Entry]:
-    """What a point has said, the newest first."""
-    entry = AttendanceEntry
-    rows = session.execute(
-        select(
-            entry.state,
-            entry.headcount,
-            entry.head_of_delegation,
-            entry.note,
-            entry.observed_at,
-            entry.recorded_at,
-            Person.name,
-        )
-        .outerjoin(Person, Person.id == entry.recorded_by)
-        .where(entry.meeting_id == meeting_id, entry.point_id == point_id)
-        .order_by(entry.observed_at.desc(), entry.revision.desc())
-        .limit(LONGEST_LINE)
-    )
-    return [Entry(*row) for row in rows]
 
 
 def _context(
@@ -194,7 +74,7 @@ def _context(
     ).one()
     participation, meeting, point, unit = row[:4]
     held: PointState | None = row[4]
-    duty = _duty(meeting, point, unit, held, now)
+    duty = duty_of(meeting, point, unit, held, now)
     said = (held.headcount, held.head_of_delegation) if held else (None, "")
     return {
         "duty": duty,
@@ -207,7 +87,7 @@ def _context(
         "note": held.note if held else "",
         "people": _people_of(session, unit.id, participation),
         "line": time_line(session, meeting_id, point_id),
-        "closed": meeting.state not in OPEN_STATES,
+        "closed": meeting.state not in AWAITED,
     }
 
 

@@ -19,15 +19,13 @@ from rooms.bridge_points import BridgePoint
 from rooms.earlier_replies import former_reply
 from rooms.hierarchy import Unit
 from rooms.kernel import LARGEST_ID, DomainError, FieldInvalid, civil_day, utcnow
-from rooms.meetings import Meeting, MeetingState, Participation, Reply
+from rooms.meetings import AWAITED, Meeting, Participation, Reply
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed, holds
 from rooms.replies import Answer, UnknownParticipation, readable, reply
 
 PAGE_ROWS = 50
 LAST_PAGE = 10_000
-OPEN = (MeetingState.SCHEDULED.value, MeetingState.IN_PROGRESS.value)
-"""States in which an invitation can be answered."""
 
 
 def standing() -> ColumnElement[bool]:
@@ -43,7 +41,7 @@ def waiting(now: datetime) -> ColumnElement[bool]:
     """Invitations without an answer to meetings that are still to come. Needs a join to `Meeting`."""
     return and_(
         Participation.reply == Reply.PENDING.value,
-        Meeting.state.in_(OPEN),
+        Meeting.state.in_(AWAITED),
         Meeting.ends_at > now,
     )
 
@@ -155,7 +153,7 @@ def _page(
     actor = request.user.actor
     found = _invitation(session, actor, participation_id, now)
     may_reply = holds(session, actor, Permission.REPLY_WRITE, found.unit_id, civil_day(now))
-    is_open = found.meeting.state in OPEN and found.withdrawn_at is None
+    is_open = found.meeting.state in AWAITED and found.withdrawn_at is None
     replier = session.get(Person, found.replied_by) if found.replied_by else None
     before = former_reply(session, found.id) if found.reply == Reply.PENDING.value else None
     # Most units send the same delegate to the new time.

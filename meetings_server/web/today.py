@@ -17,7 +17,7 @@ from rooms.attendance import PointState, Presence
 from rooms.bridge_points import BridgePoint, Outage
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
-from rooms.meetings import Meeting, MeetingState, Participation, Reply, visible
+from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply, visible
 from rooms.people import Role
 from rooms.policies import Actor, Permission, governed
 from rooms.workdays import add_working_days, latest_invitation_day
@@ -149,7 +149,7 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
             seen.tomorrow.append(line)
         else:
             seen.later.append(line)
-        is_ahead = meeting.state in STANDS[:2] and (
+        is_ahead = meeting.state in AWAITED and (
             meeting.ends_at > now or meeting.state == MeetingState.IN_PROGRESS.value
         )
         if seen.next is None and is_ahead and (invitation or meeting.chair_id == actor.person_id):
@@ -266,7 +266,7 @@ def _faults(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
             .join(Unit, Unit.id == BridgePoint.unit_id)
             .where(
                 PointState.state == Presence.NEEDS_HELP.value,
-                Meeting.state.in_(STANDS[:2]),
+                Meeting.state.in_(AWAITED),
                 point,
             )
             .order_by(PointState.since)
