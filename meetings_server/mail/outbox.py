@@ -85,7 +85,7 @@ class OutboxDelivery(Base):
     message_id: Mapped[int] = mapped_column(ForeignKey("outbox_message.id"))
     recipient: Mapped[str]
     """Who it is within the message: `invitation:12`, `unit:7`, `person:3`."""
-    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     participation_id: Mapped[int | None] = mapped_column(ForeignKey("participation.id"), index=True)
     name: Mapped[str]
     address: Mapped[str]
@@ -106,6 +106,8 @@ class OutboxDelivery(Base):
         UniqueConstraint("message_id", "recipient"),
         Index(None, "state", "due_at"),
         Index(None, "address"),
+        # The mailboxes of a unit are counted from the index alone.
+        Index(None, "unit_id", "address"),
     )
 
 

@@ -840,7 +840,9 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_outbox_delivery_state_due_at"), ["state", "due_at"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_outbox_delivery_unit_id"), ["unit_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_outbox_delivery_unit_id_address"), ["unit_id", "address"], unique=False
+        )
 
     op.create_table(
         "task",
@@ -966,7 +968,7 @@ def downgrade() -> None:
 
     op.drop_table("task")
     with op.batch_alter_table("outbox_delivery", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_delivery_unit_id"))
+        batch_op.drop_index(batch_op.f("ix_outbox_delivery_unit_id_address"))
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_state_due_at"))
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_participation_id"))
         batch_op.drop_index(batch_op.f("ix_outbox_delivery_address"))
