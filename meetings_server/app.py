@@ -17,6 +17,7 @@ from meetings_server.errors import fail, refuse, refuse_http
 from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
 from meetings_server.jobs import ticking
+from meetings_server.json_bodies import ReadableRequest
 from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
 from meetings_server.routes import document, root_router
@@ -30,6 +31,16 @@ from rooms.kernel import DomainError
 RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [live, sending, ticking]
 
 MEBIBYTE = 1024 * 1024
+
+
+def _database(state: State) -> Database:
+    database: Database = state.database
+    return database
+
+
+def _settings(state: State) -> Settings:
+    settings: Settings = state.settings
+    return settings
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Litestar:
@@ -52,8 +63,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
             static_files(),
         ],
         dependencies={
-            "db": Provide(lambda: db, sync_to_thread=False),
-            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "db": Provide(_database, sync_to_thread=False),
+            "settings": Provide(_settings, sync_to_thread=False),
             "form": Provide(provide_form),
         },
         guards=[require_sign_in],
@@ -78,6 +89,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
             Exception: fail,
         },
         lifespan=[running],
+        request_class=ReadableRequest,
         state=State({"settings": settings, "database": db}),
         request_max_body_size=settings.max_upload_mb * MEBIBYTE,
         openapi_config=document(),

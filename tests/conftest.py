@@ -102,10 +102,23 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "data", database_url=database_url, secret_key="0" * 64)
 
 
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The whole application, put together once: that takes longer than most tests.
+
+    Its own database is never opened; `client` gives it that of the test.
+    """
+    settings = Settings(data=tmp_path_factory.mktemp("application"), secret_key="0" * 64)
+    return create_app(settings, Database(settings.effective_database_url))
+
+
 @pytest.fixture
-def client(db: Database, settings: Settings) -> Iterator[TestClient[Litestar]]:
+def client(
+    application: Litestar, db: Database, settings: Settings
+) -> Iterator[TestClient[Litestar]]:
     """The whole application on this test's database, without a socket; nobody is logged in."""
-    with TestClient(create_app(settings, db)) as client:
+    application.state.database, application.state.settings = db, settings
+    with TestClient(application) as client:
         yield client
 
 
