@@ -87,6 +87,7 @@ class Facts:
 
     @property
     def people(self) -> int:
+        """Of the units that said how many they are; 0 where none did."""
         return sum(unit.headcount or 0 for unit in self.present)
 
     def as_json(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def minutes_document(
         chair=Official(facts.chair.name, facts.chair.title),
         secretary=Official(content.secretary_name, content.secretary_title),
         present=tuple(
-            PresentUnit(unit.unit, unit.delegate, unit.headcount or 0, unit.group)
+            PresentUnit(unit.unit, unit.delegate, unit.headcount, unit.group)
             for unit in facts.present
         ),
         absent=tuple(

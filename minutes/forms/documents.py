@@ -41,12 +41,13 @@ class Official:
 class PresentUnit:
     """`group`: the heading the unit stands under, such as `Quận Đống Đa`, or "".
 
-    `delegate`: head of the delegation, "" where nobody was named. `headcount`: people present.
+    `delegate`: head of the delegation, "" where nobody was named. `headcount`: people present,
+    None where the unit did not say how many.
     """
 
     unit: str
     delegate: str
-    headcount: int
+    headcount: int | None
     group: str = ""
 
 

@@ -50,6 +50,12 @@ def by_group(units: Sequence[Listed]) -> list[tuple[str, list[Listed]]]:
     return list(groups.items())
 
 
+def people(*units: PresentUnit) -> str:
+    """How many came, of those who said so; a dash where nobody did: nought would be a statement."""
+    said = [unit.headcount for unit in units if unit.headcount is not None]
+    return count(sum(said)) if said else "–"
+
+
 def present_rows(units: Sequence[PresentUnit], *, compact: bool) -> Table:
     numbers = iter(range(1, len(units) + 1))
     return Table(
@@ -67,7 +73,7 @@ def present_rows(units: Sequence[PresentUnit], *, compact: bool) -> Table:
                         str(next(numbers)),
                         line(unit.unit),
                         line(unit.delegate),
-                        count(unit.headcount),
+                        people(unit),
                     )
                     for unit in members
                 ),
@@ -120,7 +126,7 @@ def present_summary(units: Sequence[PresentUnit]) -> Table:
                         str(place),
                         group or "Đơn vị khác",
                         count(len(members)),
-                        count(sum(unit.headcount for unit in members)),
+                        people(*members),
                     )
                     for place, (group, members) in enumerate(by_group(units), start=1)
                 ),
@@ -131,11 +137,12 @@ def present_summary(units: Sequence[PresentUnit]) -> Table:
 
 def present_words(units: Sequence[PresentUnit], absent: int) -> str:
     invited = len(units) + absent
-    people = sum(unit.headcount for unit in units)
-    return (
-        f"Có mặt {count(len(units))}/{count(invited)} đơn vị được mời, "
-        f"tổng số {count(people)} người dự họp"
-    )
+    present = f"Có mặt {count(len(units))}/{count(invited)} đơn vị được mời"
+    silent = sum(unit.headcount is None for unit in units)
+    if silent == len(units):
+        return present
+    words = f"{present}, tổng số {people(*units)} người dự họp"
+    return f"{words} (không kể {count(silent)} đơn vị chưa báo số người)" if silent else words
 
 
 def absent_words(units: Sequence[AbsentUnit]) -> str:

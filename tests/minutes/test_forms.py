@@ -139,6 +139,18 @@ def test_both_forms_of_the_minutes_say_every_fact(fact: str) -> None:
     assert unspaced(fact) in unspaced(docx_words(render_minutes_docx(MINUTES)))
 
 
+def test_who_said_no_number_is_present_and_not_counted() -> None:
+    silent = PresentUnit("Sở Tư pháp", "", None, "Sở, ban, ngành")
+    some = replace(MINUTES, present=(*MINUTES.present, silent))
+    for text in (words(render_minutes_pdf(some)), docx_words(render_minutes_docx(some))):
+        said = unspaced(text)
+        assert unspaced("tổng số 15 người dự họp (không kể 1 đơn vị chưa báo số người)") in said
+        assert unspaced("Sở Tư pháp –") in said
+    none = unspaced(words(render_minutes_pdf(replace(MINUTES, present=(silent,)))))
+    assert unspaced("Có mặt 1/3 đơn vị được mời") in none
+    assert unspaced("người dự họp") not in none
+
+
 def test_all_vietnamese_letters_are_printed_and_copied() -> None:
     letters = f"{ALPHABET} {ALPHABET.upper()}"
     document = replace(MINUTES, conclusions=unicodedata.normalize("NFD", letters))
