@@ -38,10 +38,6 @@ class PresentUnit:
     def present_from(self) -> datetime:
         return self.spans[0][0]
 
-    @property
-    def present_until(self) -> datetime | None:
-        return self.spans[-1][1]
-
 
 @dataclass(frozen=True, slots=True)
 class AbsentUnit:

@@ -8,9 +8,6 @@ import holidays
 INVITATION_NOTICE = 3
 """Working days between the invitation and the meeting. Source: QĐ 45/2018/QĐ-TTg."""
 
-CONCLUSION_TERM = 5
-"""Working days from the meeting to the conclusion notice. Source: QĐ 45/2018/QĐ-TTg."""
-
 _SATURDAY = 5
 
 

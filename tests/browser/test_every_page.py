@@ -1,0 +1,264 @@
+"""Every page of the server, seen by everybody whose work it is, on a wide screen and on a phone.
+
+Nothing may be missing for the eye, the ear or the hand: no error in the console, nothing refused by
+the content policy (both in `tests/browsing.py`), nothing wider than the screen, one heading, a
+title, a label at every field, nothing serious for axe-core.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from meetings_server.app import create_app
+from meetings_server.settings import Settings
+from tests import programs
+from tests.browsing import Visitor, assert_accessible
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PASSWORD = "hop-truc-tuyen"
+WARD = "00181"
+DISTRICT = "006"
+
+SECRETARY, CLERK, OPERATOR = "thuky", "vanthu.vanmieu", "truc.vanmieu"
+LEADER, TECHNICIAN, ADMINISTRATOR = "lanhdao", "kythuat", "quantri"
+EVERYBODY = (SECRETARY, CLERK, OPERATOR, LEADER, TECHNICIAN, ADMINISTRATOR)
+
+# Route → who looks at it closely. Everybody's whole menu is opened as well.
+PAGES: Mapping[str, tuple[str, ...]] = {
+    "/": EVERYBODY,
+    "/account": (SECRETARY,),
+    "/admin": (TECHNICIAN, ADMINISTRATOR),
+    "/admin/health": (ADMINISTRATOR,),
+    "/admin/import": (ADMINISTRATOR,),
+    "/admin/mail": (TECHNICIAN, ADMINISTRATOR),
+    "/admin/mail/{delivery_id:int}": (TECHNICIAN,),
+    "/admin/people": (ADMINISTRATOR,),
+    "/admin/people/new": (ADMINISTRATOR,),
+    "/admin/people/{person_id:int}": (ADMINISTRATOR,),
+    "/admin/why": (ADMINISTRATOR,),
+    "/calendars": (CLERK,),
+    "/check-in": (OPERATOR,),
+    "/check-in/{meeting_id:int}/{point_id:int}": (OPERATOR,),
+    "/directives": (SECRETARY, CLERK, LEADER),
+    "/directives/new": (SECRETARY,),
+    "/directives/{directive_id:int}": (SECRETARY, CLERK),
+    "/directives/{directive_id:int}/circulate": (SECRETARY,),
+    "/invitations": (SECRETARY, CLERK),
+    "/invitations/{participation_id:int}": (CLERK,),
+    "/mailbox": (ADMINISTRATOR,),
+    "/mailbox/{delivery_id:int}": (ADMINISTRATOR,),
+    "/meetings": (SECRETARY, CLERK, LEADER),
+    "/meetings/new": (SECRETARY,),
+    "/meetings/{meeting_id:int}": (SECRETARY, CLERK, OPERATOR),
+    "/meetings/{meeting_id:int}/board": (SECRETARY,),
+    "/meetings/{meeting_id:int}/edit": (SECRETARY,),
+    "/meetings/{meeting_id:int}/minutes": (CLERK, OPERATOR),
+    "/minutes": (SECRETARY, LEADER),
+    "/minutes/{minutes_id:int}": (SECRETARY, LEADER),
+    "/minutes/{minutes_id:int}/preview": (SECRETARY,),
+    "/minutes/{minutes_id:int}/versions": (SECRETARY,),
+    "/points/{point_id:int}": (TECHNICIAN, CLERK),
+    "/search": (SECRETARY,),
+    "/tasks": (SECRETARY, CLERK),
+    "/units": (SECRETARY, TECHNICIAN),
+    "/units/{unit_id:int}": (SECRETARY, CLERK),
+    "/units/{unit_id:int}/points/new": (TECHNICIAN,),
+}
+
+# Further faces of the same routes.
+QUERIES: Mapping[str, tuple[str, ...]] = {
+    "/meetings": ("?view=month", "?view=day", "?view=list"),
+    "/directives": ("?box=sent", "?box=drafts"),
+    "/search": ("?q=dong+da",),
+    "/units": ("?q=dong+da",),
+}
+
+# Answered to scripts and programs, downloads, parts of pages, and what is seen before the login.
+NOT_PAGES = {
+    "/check-in/{meeting_id:int}/{point_id:int}/line",
+    "/directives/proposal",
+    "/directives/{directive_id:int}/files/{n:int}",
+    "/directives/{directive_id:int}/way",
+    "/healthz",
+    "/live/meetings/{meeting_id:int}/roster",
+    "/login",
+    "/meetings/choices/{what:str}",
+    "/meetings/events",
+    "/meetings/tree",
+    "/meetings/{meeting_id:int}/board/notes",
+    "/meetings/{meeting_id:int}/move",
+    "/meetings/{meeting_id:int}/papers/{n:int}",
+    "/metrics",
+    "/minutes/{minutes_id:int}/paper.docx",
+    "/minutes/{minutes_id:int}/paper.pdf",
+    "/readyz",
+    "/search/suggest",
+    "/units.csv",
+    "/units/by-code/{code:str}",
+    "/units/{unit_id:int}/children",
+    "/units/{unit_id:int}/contact",
+}
+
+MEASURED = """() => ({
+  overflow: document.documentElement.scrollWidth - innerWidth,
+  headings: document.querySelectorAll("h1").length,
+  title: document.title.trim(),
+  nameless: [...document.querySelectorAll("input, select, textarea")]
+    .filter((field) => field.type !== "hidden" && !field.hidden && !field.labels?.length
+      && !field.ariaLabel && !field.getAttribute("aria-labelledby"))
+    .map((field) => field.outerHTML.slice(0, 120)),
+})"""
+
+
+@dataclass
+class LivedIn:
+    """A demonstration in which nothing moves, with one meeting's minutes issued."""
+
+    program: programs.Program
+    ids: dict[str, int]
+
+    def addresses(self, account: str) -> list[str]:
+        found = []
+        for route, people in PAGES.items():
+            if account in people:
+                address = route
+                for name, number in self.ids.items():
+                    address = address.replace(f"{{{name}:int}}", str(number))
+                found += [address, *(address + query for query in QUERIES.get(route, ()))]
+        return found
+
+
+def _log_in(page: Page, username: str) -> None:
+    page.goto("/login")
+    page.locator("#field-username").first.fill(username)
+    page.locator("#field-password").first.fill(PASSWORD)
+    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def _ask(program: programs.Program, question: str, *values: Any) -> int:
+    """A number out of the demonstration's database, read beside the running server."""
+    file = f"file:{program.data / 'meetings.db'}?mode=ro"
+    with closing(sqlite3.connect(file, uri=True)) as database:
+        row = database.execute(question, values).fetchone()
+    assert row is not None, question
+    number: int = row[0]
+    return number
+
+
+def _issue_minutes(browser: Browser, url: str, meeting_id: int) -> None:
+    visitor = Visitor(browser)
+    secretary, chair = visitor.open(base_url=url), visitor.open(base_url=url)
+    _log_in(secretary, SECRETARY)
+    secretary.goto(f"/meetings/{meeting_id}/minutes")
+    secretary.get_by_role("button", name="Lập dự thảo").click()
+    secretary.locator("#field-conclusions").fill("Các phường hoàn thành trước ngày 30.")
+    expect(secretary.locator("#save-state")).to_contain_text("Đã lưu", timeout=15_000)
+    secretary.locator("#submit-button").click()
+    expect(secretary.locator("main")).to_contain_text("Đã trình")
+    _log_in(chair, LEADER)
+    chair.goto(f"/meetings/{meeting_id}/minutes")
+    chair.get_by_role("button", name="Ký và ban hành").click()
+    chair.locator("#issue").locator("button.btn-primary").click()
+    expect(chair.locator("main")).to_contain_text("BB-UBND")
+    for page in visitor.pages:
+        page.context.close()
+
+
+@pytest.fixture(scope="module")
+def lived_in(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
+    folder = tmp_path_factory.mktemp("every-page")
+    program = programs.start(["demo", "--pace", "0", "--data", str(folder / "data")], folder, {})
+    try:
+        program.wait_until_ready()
+        ended = _ask(program, "SELECT id FROM meeting WHERE state = 'ended'")
+        _issue_minutes(chromium, program.url, ended)
+        ward = _ask(program, "SELECT id FROM unit WHERE code = ?", WARD)
+        coming = _ask(
+            program,
+            "SELECT meeting_id FROM participation JOIN meeting ON meeting.id = meeting_id"
+            " WHERE unit_id = ? AND state = 'scheduled' ORDER BY starts_at",
+            ward,
+        )
+        of_ward = "FROM participation WHERE meeting_id = ? AND unit_id = ?"
+        yield LivedIn(
+            program,
+            {
+                "meeting_id": coming,
+                "participation_id": _ask(program, f"SELECT id {of_ward}", coming, ward),
+                "point_id": _ask(program, f"SELECT point_id {of_ward}", coming, ward),
+                "directive_id": _ask(
+                    program, "SELECT directive_id FROM receipt WHERE unit_id = ?", ward
+                ),
+                "unit_id": _ask(program, "SELECT id FROM unit WHERE code = ?", DISTRICT),
+                "person_id": _ask(program, "SELECT id FROM person WHERE username = ?", CLERK),
+                "delivery_id": _ask(
+                    program, "SELECT id FROM outbox_delivery WHERE unit_id = ?", ward
+                ),
+                "minutes_id": _ask(program, "SELECT id FROM minutes"),
+            },
+        )
+    except BaseException:
+        program.crash()
+        raise
+    program.stop()
+
+
+def _faults(page: Page, address: str, *, closely: bool) -> list[str]:
+    answer = page.goto(address)
+    if answer is None or not answer.ok:
+        return [f"answers {answer and answer.status}"]
+    seen = page.evaluate(MEASURED)
+    faults = [f"field without a label: {field}" for field in seen["nameless"]]
+    if seen["overflow"] > 0:
+        faults.append(f"{seen['overflow']} pixels wider than the screen")
+    if seen["headings"] != 1:
+        faults.append(f"{seen['headings']} headings of the first order")
+    if not seen["title"]:
+        faults.append("no title")
+    if closely:
+        try:
+            assert_accessible(page)
+        except AssertionError as findings:
+            faults.append(str(findings))
+    return faults
+
+
+@pytest.mark.parametrize("account", EVERYBODY)
+def test_every_page(account: str, lived_in: LivedIn, visitor: Visitor) -> None:
+    wide = visitor.open(base_url=lived_in.program.url)
+    _log_in(wide, account)
+    phone = visitor.open(
+        width=390,
+        height=844,
+        scheme="dark",
+        base_url=lived_in.program.url,
+        storage_state=wide.context.storage_state(),
+    )
+    menu = wide.locator("nav.sidenav a, .menu-panel a").evaluate_all(
+        "links => links.map((link) => link.getAttribute('href'))"
+    )
+    own = lived_in.addresses(account)
+    faults = [
+        f"{address} at {page.viewport_size and page.viewport_size['width']}: {fault}"
+        for address in dict.fromkeys([*menu, *own])
+        for page in (wide, phone)
+        for fault in _faults(page, address, closely=address in own)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_no_page_is_left_out() -> None:
+    routes = {
+        route.path
+        for route in create_app(Settings()).routes
+        if "GET" in getattr(route, "methods", ())
+        and not route.path.startswith(("/api", "/schema", "/static"))
+    }
+    assert routes == PAGES.keys() | NOT_PAGES
