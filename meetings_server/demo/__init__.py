@@ -14,7 +14,8 @@ import click
 from meetings_server import migrations
 from meetings_server.app import create_app
 from meetings_server.database import Database
-from meetings_server.demo.day import meeting_of_the_day
+from meetings_server.demo.day import host_of, meeting_of_the_day
+from meetings_server.demo.papers import attach_programme
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.seed import is_seeded, seed
 from meetings_server.demo.simulation import simulating
@@ -42,6 +43,10 @@ def run_demo(settings: Settings, catalogue: str, data: Path | None, pace: float 
         if not is_seeded(database):
             seed(database, read_shipped(catalogue), utcnow(), settings.files)
         meeting = meeting_of_the_day(database, utcnow())
+        if meeting is not None:
+            with database.reader() as session:
+                host = host_of(session, utcnow())
+            attach_programme(database, host.actor, meeting, settings.files, utcnow())
         # The mails of invented meetings go to the mailbox page, never to a mail server.
         keep_all(database)
         database.dispose()

@@ -17,16 +17,21 @@ from minutes.forms.pdf import render_pdf
 from minutes.forms.sheet import Heading, Paragraph, Sheet, Signature
 from minutes.forms.wording import head, recipient_lines
 from minutes.issuing import NewDirective, draft_directive, end_of, issue
+from minutes.papers import attach_paper, papers_of
 from minutes.receipts import Receipt
 from minutes.storage import MEGABYTE, FolderStore, ReceivedFile
 from rooms.audience import Rule
 from rooms.hierarchy import Tree, load_tree
 from rooms.kernel import civil_day
+from rooms.meetings import Meeting
 from rooms.policies import Actor
 
 EVERYONE = tuple(
     Rule(include=True, by="level", level=level) for level in ("department", "district", "ward")
 )
+
+HURRIED = ("001", "002", "008", "268", "271")
+"""Districts that were given a day only and have let it pass: a handful is late."""
 
 
 def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now: datetime) -> None:
@@ -48,11 +53,14 @@ def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now:
                 "Đỗ Hoàng Long",
                 civil_day(sent_at),
                 "urgent",
-                end_of(civil_day(now)) if now.hour < 12 else now + timedelta(hours=20),  # noqa: PLR2004 -- noon in UTC: the day is nearly over
+                end_of(civil_day(now) + timedelta(days=6)),
             ),
             sent_at,
             number=14,
         )
+        hurried = [Rule(include=True, by="unit", unit=code) for code in HURRIED]
+        due = sent_at + timedelta(hours=24)
+        circulate(session, actors["thuky"], order.id, hurried, due, sent_at)
         circulate(session, actors["thuky"], order.id, EVERYONE, None, sent_at)
         _answers(session, tree, actors["thuky"], order, sent_at)
         report = _issued(
@@ -135,7 +143,7 @@ def _answers(
 
     In bulk: the verbs, one unit after another, would take most of the time until the start.
     """
-    left_alone = {"00181", "006", "01-SNV"}
+    left_alone = {"00181", "006", "01-SNV", *HURRIED}
     units = [
         node.id
         for node in tree.by_id.values()
@@ -175,6 +183,47 @@ def _recalled(session: Session, store: FolderStore, tree: Tree, actor: Actor, at
     circulate(session, actor, notice.id, districts, None, at)
     reason = "Sai ngày kiểm tra; có thông báo khác thay thế."
     recall(session, actor, notice.id, reason, at + timedelta(hours=3))
+
+
+def attach_programme(
+    database: Database, actor: Actor, meeting_id: int, folder: Path, now: datetime
+) -> None:
+    """A paper for a meeting that has none yet: its programme, as a PDF."""
+    with database.transaction() as session:
+        if papers_of(session, meeting_id):
+            return
+        meeting = session.get_one(Meeting, meeting_id)
+        session.refresh(meeting, ["agenda"])
+        sheet = Sheet(
+            language="vi",
+            name=f"Chương trình {meeting.title}",
+            head=head(
+                Letterhead(
+                    superior="",
+                    issuer="Ủy ban nhân dân Thành phố Hà Nội",
+                    number=None,
+                    symbol="CTr-UBND",
+                    place="Hà Nội",
+                    day=civil_day(now),
+                )
+            ),
+            title="CHƯƠNG TRÌNH",
+            subject=meeting.title,
+            watermark="",
+            blocks=tuple(
+                block
+                for number, item in enumerate(meeting.agenda, start=1)
+                for block in (
+                    Heading(f"{number}. {item.title}"),
+                    Paragraph("Các điểm cầu chuẩn bị ý kiến, phát biểu không quá 05 phút."),
+                )
+            ),
+            signatures=(Signature(("TL. CHỦ TỊCH", "CHÁNH VĂN PHÒNG"), "Phạm Quốc Tuấn"),),
+            recipients=recipient_lines(("Các điểm cầu",), "VT"),
+        )
+        content = io.BytesIO(render_pdf(sheet))
+        received = FolderStore(folder).put(content, PDF, "chuong-trinh.pdf", MEGABYTE)
+        attach_paper(session, actor, meeting_id, received, now, title="Chương trình cuộc họp")
 
 
 def _paper(store: FolderStore, new: NewDirective, number: int | None) -> ReceivedFile:

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.demo.concluded import hold_and_minute
 from meetings_server.demo.day import (
     ALL_LEVELS,
     NOTICE,
@@ -18,17 +19,18 @@ from meetings_server.demo.day import (
     hold_yesterday,
     host_of,
 )
-from meetings_server.demo.papers import seed_papers
+from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.identity.passwords import Credential, set_password
 from rooms.audience import Rule
-from rooms.bridge_points import BridgePoint, EndpointKind
+from rooms.bridge_points import BridgePoint, EndpointKind, points_of, report_outage
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
 from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
 from rooms.particulars import MeetingRequest
 from rooms.people import NewPerson, add_person, grant_role
 from rooms.policies import Actor
+from rooms.scheduling import book
 from rooms.workdays import add_working_days
 
 VALID_FROM = date(2021, 1, 1)
@@ -53,11 +55,42 @@ def seed(
         _add_points(session, tree)
         actors = _add_people(session, tree, now)
         host = host_of(session, now)
+        _report_outage(session, tree, actors["kythuat"], now)
     hold_yesterday(database, host, now)
+    if files is not None:
+        hold_and_minute(database, host, actors["lanhdao"], files, now)
     for request, invited_at in _meetings(host, now):
-        book_and_invite(database, host.actor, request, invited_at)
+        meeting_id = book_and_invite(database, host.actor, request, invited_at, now)
+        if files is not None and request.kind is MeetingKind.PERIODIC:
+            attach_programme(database, host.actor, meeting_id, files, now)
+    _draft(database, host, now)
     if files is not None:
         seed_papers(database, actors, files, now)
+
+
+def _report_outage(session: Session, tree: Tree, technician: Actor, now: datetime) -> None:
+    """Two points cannot be used: whoever makes a meeting sees which units cannot join, and why."""
+    reasons = {"00196": "Sửa chữa phòng họp, thay hệ thống âm thanh", "271": "Đứt cáp quang"}
+    for code, reason in reasons.items():
+        if code in tree.by_code:
+            point = points_of(session, tree.by_code[code].id)[0]
+            begins, ends = now - timedelta(hours=20), now + timedelta(days=9)
+            report_outage(session, technician, point.id, begins, ends, reason, civil_day(now))
+
+
+def _draft(database: Database, host: Host, now: datetime) -> None:
+    """A meeting that is not sent yet: it holds its rooms and nobody has been told."""
+    request = host.request(
+        "Hội nghị triển khai kế hoạch cải cách hành chính năm tới",
+        MeetingKind.CONFERENCE,
+        at(add_working_days(civil_day(now), 9), 14),
+        2,
+        [*ALL_LEVELS[:2]],
+        "Dự thảo kế hoạch",
+        "Thảo luận",
+    )
+    with database.transaction() as session:
+        book(session, host.actor, request, now - timedelta(hours=3))
 
 
 def _with_address(row: UnitRow) -> UnitRow:

@@ -1,6 +1,6 @@
 """The meeting of the demonstration that runs by itself.
 
-Simulated operators check their points in through the real API, each with a token of their own:
+Simulated operators check the points in through the real API, each with a token of their own:
 some early and ready, most around the start, a few late, one line lost and found again, one in need
 of help. The points of the demo accounts are left to visitors. Nothing here is reached by `serve`.
 """
@@ -22,6 +22,7 @@ from litestar import Litestar
 from sqlalchemy import delete, select
 
 from meetings_server.database import Database
+from meetings_server.demo.answers import person_name
 from meetings_server.demo.people import ACCOUNTS
 from meetings_server.demo.stand_ins import tokens_for
 from meetings_server.identity.sessions import ApiToken, create_token
@@ -29,7 +30,7 @@ from meetings_server.settings import Settings
 from rooms.attendance import PointState, Presence, standing_invitation
 from rooms.hierarchy import load_tree
 from rooms.kernel import utcnow
-from rooms.meetings import Meeting, MeetingState, Participation
+from rooms.meetings import Meeting, MeetingState, Participation, Reply
 from rooms.people import Person
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,6 @@ EARLY, ON_TIME, LATE = 0.22, 0.88, 0.96
 """Upper bounds of the shares of points that are ready early, come on time, come late, in that order."""
 
 FIRST_MOVES = 5
-
-FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương")
-MIDDLE = ("Văn", "Thị", "Minh", "Thu", "Đức", "Quang", "Ngọc", "Hồng", "Thanh", "Xuân")
-GIVEN = ("An", "Bình", "Chi", "Dũng", "Hà", "Hiếu", "Lan", "Long", "Mai", "Nam", "Phương", "Tú")
 
 TROUBLES = (
     "Không nghe được tiếng điểm cầu chính",
@@ -95,7 +92,7 @@ def plan(points: list[int], start: datetime, now: datetime, chance: random.Rando
     shuffled = chance.sample(points, len(points))
     before = max(0.5, (start - now).total_seconds() / 60)
     for number, point_id in enumerate(shuffled):
-        there = Said("present", chance.randint(4, 26), _name(chance))
+        there = Said("present", chance.randint(4, 26), person_name(chance))
         lot = number / max(1, len(shuffled))
         if lot < EARLY:
             # The first within seconds: whoever opens the board at once sees it move.
@@ -138,10 +135,6 @@ def _misfortunes(
     # Some send the right number later: a correction, the first entry is kept.
     for number, point_id in enumerate(shuffled[len(shuffled) // 3 :][:8]):
         put(after(1.5 + number / 2), point_id, Said("present", 10 + number))
-
-
-def _name(chance: random.Random) -> str:
-    return f"{chance.choice(FAMILY)} {chance.choice(MIDDLE)} {chance.choice(GIVEN)}"
 
 
 class Simulation(Thread):
@@ -202,12 +195,13 @@ class Simulation(Thread):
                     Participation.meeting_id == meeting.id,
                     standing_invitation(),
                     Participation.point_id.not_in(reported),
+                    Participation.reply != Reply.DECLINED.value,
                     Participation.unit_id.not_in(left_alone),
                 )
             )
             silent = dict(invited.all())
             session.execute(delete(ApiToken).where(ApiToken.name == TOKEN_NAME))
-            tokens = tokens_for(session, silent, tree, TOKEN_NAME, now)
+            tokens = tokens_for(session, silent, tree.roots[0].id, TOKEN_NAME, now)
             secretary = session.scalars(select(Person.id).where(Person.username == "thuky")).one()
             self.secretary = create_token(session, secretary, TOKEN_NAME, now, 2)
             chance = random.Random(meeting.id)  # noqa: S311 -- a play, not a secret
