@@ -92,8 +92,7 @@ def refusals(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError
 
 
 def test_every_refusal_has_a_sentence() -> None:
-    # The application imports every module that refuses something.
-    assert root_router()
+    root_router()  # imports every module that refuses something
     codes = {kind.code for kind in refusals() if kind is not FieldInvalid} - {DomainError.code}
     assert codes == set(SENTENCES)
 

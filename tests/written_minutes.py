@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,8 +16,8 @@ from minutes.storage import FolderStore
 from rooms.attendance import CheckIn, Presence, Source
 from rooms.check_ins import record_check_in
 from rooms.kernel import utcnow
-from rooms.meetings import Meeting
-from rooms.replies import Answer, Reply, reply
+from rooms.meetings import Meeting, Reply
+from rooms.replies import Answer, reply
 from rooms.scheduling import end, start
 from tests.factories import City, make_city, participation_of, scheduled_meeting
 
@@ -32,14 +33,14 @@ class Held:
     store: FolderStore
 
 
-def held_meeting(db: Database, folder: Path, **changes: object) -> Held:
+def held_meeting(db: Database, folder: Path, **changes: Any) -> Held:
     now = utcnow()
     with db.transaction() as session:
         city = make_city(session, now)
     return hold(db, city, folder, now, **changes)
 
 
-def hold(db: Database, city: City, folder: Path, now: datetime, **changes: object) -> Held:
+def hold(db: Database, city: City, folder: Path, now: datetime, **changes: Any) -> Held:
     """Schedule a meeting in this city, and let it take place."""
     with db.transaction() as session:
         meeting = scheduled_meeting(session, city, now, **changes)

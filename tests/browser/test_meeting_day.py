@@ -177,7 +177,8 @@ def invitation_to(peer: SmtpPeer, address: str, *, seconds: float = 60) -> bytes
     while time.monotonic() < deadline:
         for received in peer.to(address):
             if TITLE in received.message["subject"]:
-                part: bytes = received.part("text/calendar").get_payload(decode=True)
+                part = received.part("text/calendar").get_payload(decode=True)
+                assert isinstance(part, bytes)
                 return part
         time.sleep(0.1)
     raise AssertionError(f"no invitation reached {address}")

@@ -8,6 +8,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import docx
 import pypdf
@@ -193,7 +194,8 @@ def test_paper_and_margins() -> None:
 def test_fonts_are_embedded() -> None:
     names = set()
     for page in read(render_minutes_pdf(MINUTES)).pages:
-        for font in page["/Resources"]["/Font"].values():
+        resources: Any = page["/Resources"]
+        for font in resources["/Font"].values():
             [descendant] = font["/DescendantFonts"]
             descriptor = descendant.get_object()["/FontDescriptor"]
             assert {"/FontFile2", "/FontFile3"} & set(descriptor)
@@ -350,7 +352,7 @@ def test_docx_has_the_paper_and_the_font_of_the_form() -> None:
     document = docx.Document(io.BytesIO(render_minutes_docx(MINUTES)))
     section = document.sections[0]
     millimetres = [
-        round(length.mm)
+        length and round(length.mm)
         for length in (
             section.page_width,
             section.page_height,

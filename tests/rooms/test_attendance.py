@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import event, select
@@ -197,7 +198,7 @@ def test_a_clock_that_runs_ahead_does_not_win_over_what_comes_after(day: Day) ->
         ({"note": "a" * 501}, "note"),
     ],
 )
-def test_bad_facts_are_refused(day: Day, facts: dict[str, object], field: str) -> None:
+def test_bad_facts_are_refused(day: Day, facts: dict[str, Any], field: str) -> None:
     with pytest.raises(FieldInvalid) as refused, day.db.connection() as connection:
         record_check_in(connection, replace(day.said("00181", "present"), **facts), day.at(0))
     assert refused.value.field == field

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from threading import Barrier, Thread
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -324,7 +325,7 @@ def test_booking_takes_the_same_number_of_statements_for_any_audience(
     ],
 )
 def test_what_is_not_sound_is_refused(
-    db: Database, city: City, changes: dict[str, object], refusal: tuple[str, str]
+    db: Database, city: City, changes: dict[str, Any], refusal: tuple[str, str]
 ) -> None:
     now = utcnow()
     with pytest.raises(FieldInvalid) as refused, db.transaction() as session:
@@ -335,7 +336,7 @@ def test_what_is_not_sound_is_refused(
 def test_times_that_cannot_be_are_refused(db: Database, city: City) -> None:
     now = utcnow()
     start = at(working_day(now, 5), 8)
-    cases = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"starts_at": start, "ends_at": start}, "not_after_start"),
         ({"starts_at": start, "ends_at": start - HALF_HOUR}, "not_after_start"),
         ({"starts_at": start, "ends_at": start + timedelta(days=8)}, "too_long"),

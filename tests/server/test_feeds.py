@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from icalendar import Calendar
@@ -43,7 +44,7 @@ def address(db: Database, city: City, who: str, kind: FeedKind, of_id: int) -> s
     return f"/api/v1/calendars/{feed.token}.ics"
 
 
-def schedule_one(db: Database, city: City, **changes: object) -> Meeting:
+def schedule_one(db: Database, city: City, **changes: Any) -> Meeting:
     with db.transaction() as session:
         return scheduled_meeting(session, city, utcnow(), **changes)
 
@@ -51,7 +52,7 @@ def schedule_one(db: Database, city: City, **changes: object) -> Meeting:
 def events(content: bytes) -> list[tuple[str, int, str]]:
     """Summary, SEQUENCE and STATUS."""
     return [
-        (str(found["SUMMARY"]), found["SEQUENCE"], str(found["STATUS"]))
+        (str(found["SUMMARY"]), int(str(found["SEQUENCE"])), str(found["STATUS"]))
         for found in Calendar.from_ical(content).events
     ]
 

@@ -210,10 +210,8 @@ def test_rescheduling_arms_the_reminders_again(db: Database, invited: tuple[City
     sweep_at(db, meeting.starts_at - HOUR)
     with db.transaction() as session:
         request = request_of(session, session.get_one(Meeting, meeting.id), list(ALL))
-        later = {"starts_at": request.starts_at + DAY, "ends_at": request.ends_at + DAY}
-        change(
-            session, city.secretary, meeting.id, replace(request, **later), utcnow(), reason="Dời"
-        )
+        later = replace(request, starts_at=request.starts_at + DAY, ends_at=request.ends_at + DAY)
+        change(session, city.secretary, meeting.id, later, utcnow(), reason="Dời")
     sweep_at(db, meeting.starts_at - HOUR)
     assert reminders(db)["reminder_hour"] == EVERYBODY
     sweep_at(db, meeting.starts_at + DAY - HOUR)

@@ -236,13 +236,11 @@ def test_a_postponed_meeting_is_taken_back_and_invited_to_again(db: Database, ci
     with db.transaction() as session:
         meeting = session.scalars(select(Meeting)).one()
         request = request_of(session, meeting, list(ALL))
-        later = {
-            "starts_at": request.starts_at + (request.ends_at - request.starts_at),
-            "ends_at": request.ends_at + (request.ends_at - request.starts_at),
-        }
-        change(
-            session, city.secretary, meeting.id, replace(request, **later), utcnow(), reason="Dời"
+        length = request.ends_at - request.starts_at
+        later = replace(
+            request, starts_at=request.starts_at + length, ends_at=request.ends_at + length
         )
+        change(session, city.secretary, meeting.id, later, utcnow(), reason="Dời")
     assert kinds(db) == [("invitation", 8), ("postponement", 8), ("change", 8)]
     with db.reader() as session:
         sequences = [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from litestar import Litestar
@@ -152,7 +153,7 @@ def test_pages_take_the_same_few_statements_for_any_number_of_units(
     ids = []
     for number, rules in enumerate((ONE_WARD, three, None)):
         with db.transaction() as session:
-            changes = {"audience": rules} if rules else {}
+            changes: dict[str, Any] = {"audience": rules} if rules else {}
             day = at(working_day(now, 5 + number), 8)
             meeting = scheduled_meeting(session, city, now, starts_at=day, **changes)
             ids.append((meeting.id, participation_of(session, meeting.id, city.units["00181"]).id))
