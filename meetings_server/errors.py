@@ -27,6 +27,8 @@ from litestar.status_codes import (
     HTTP_500_INTERNAL_SERVER_ERROR,
 )
 
+from meetings_server.faults import RETRY_SECONDS, fault_of
+from meetings_server.headers import HEADERS
 from meetings_server.i18n import _, current_language, daytime, short_day
 from meetings_server.identity.middleware import language_of
 from meetings_server.identity.throttle import TooManyAttempts
@@ -158,8 +160,15 @@ def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 
 def fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A mistake of ours: logged with a number that the user can tell."""
+    """A mistake of ours, or a fault of the machine: logged with a number that the user can tell."""
     number = uuid4().hex[:8]
+    fault = fault_of(error)
+    if fault is not None:
+        where = request.url.path
+        log.error("%s %s met a fault, number %s: %s", request.method, where, number, error)
+        answer = _answer(request, fault.status, fault.code, _(fault.sentence), {"number": number})
+        answer.headers["retry-after"] = str(RETRY_SECONDS)
+        return answer
     log.error("%s %s failed, number %s", request.method, request.url.path, number, exc_info=error)
     status = HTTP_500_INTERNAL_SERVER_ERROR
     return _answer(request, status, "internal_error", _(HTTP_SENTENCES[status]), {"number": number})
@@ -168,9 +177,13 @@ def fail(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 def _answer(
     request: Request[Any, Any, Any], status: int, code: str, detail: str, facts: dict[str, Any]
 ) -> Response[Any]:
+    # Where no route matches, no middleware adds them; and what was refused today may be had tomorrow.
+    headers = HEADERS | {"cache-control": "no-store"}
     if wants_problem(request):
-        return problem(request, status, code, detail, facts)
+        refused = problem(request, status, code, detail, facts)
+        refused.headers.update(headers)
+        return refused
     from meetings_server.web.pages import error_page  # the page needs this module's sentences
 
     html = error_page(request, status, code, detail, facts)
-    return Response(html, status_code=status, media_type=MediaType.HTML)
+    return Response(html, status_code=status, media_type=MediaType.HTML, headers=headers)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from meetings_server.api.calls import Code
-from meetings_server.api.meeting_shapes import Audience, Instant
+from meetings_server.api.meeting_shapes import Audience, Instant, WithInstants
 from minutes.directives import Directive, DirectiveFile, Secrecy, Urgency
 from minutes.issuing import HIGHEST_NUMBER, LONGEST_NAME, LONGEST_SYMBOL, LONGEST_TITLE
 from minutes.kinds import DocumentKind
@@ -22,7 +22,7 @@ FileNumber = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST_NUMBER)]
 
 
-class DirectiveIn(msgspec.Struct, forbid_unknown_fields=True):
+class DirectiveIn(WithInstants, forbid_unknown_fields=True):
     """What makes a draft. `secrecy` has to be declared; a state secret is refused unread."""
 
     issuing_unit: Code
@@ -39,7 +39,7 @@ class DirectiveIn(msgspec.Struct, forbid_unknown_fields=True):
     meeting: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
 
 
-class DirectivePatch(msgspec.Struct, forbid_unknown_fields=True):
+class DirectivePatch(WithInstants, forbid_unknown_fields=True):
     """The fields of a draft to change; what is left out stays."""
 
     issuing_unit: Code | Unset = msgspec.UNSET
@@ -60,7 +60,9 @@ class DirectivePatch(msgspec.Struct, forbid_unknown_fields=True):
     number: Number | Unset | None = msgspec.UNSET
     deadline: Instant | Unset | None = msgspec.UNSET
     meeting: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | Unset | None = msgspec.UNSET
-    remove_files: Annotated[list[FileNumber], msgspec.Meta(max_length=100)] = []
+    remove_files: Annotated[list[FileNumber], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=list
+    )
     """Numbers `n`; the files that stay are numbered anew, in their order."""
     version: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """The version the change is based on; another one is refused with 409."""
@@ -72,7 +74,7 @@ class IssueIn(msgspec.Struct, forbid_unknown_fields=True):
     number: Number | None = None
 
 
-class CirculateIn(msgspec.Struct, forbid_unknown_fields=True):
+class CirculateIn(WithInstants, forbid_unknown_fields=True):
     """`from_unit`: a recipient that passes the directive on to its own subtree."""
 
     audience: Audience

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from meetings_server.api.calls import Code
+from meetings_server.reading import YEARS
 from rooms.audience import Resolution
 from rooms.kernel import LARGEST_ID
 from rooms.meetings import Meeting, MeetingKind, Participation, Reply
@@ -34,12 +35,22 @@ Audience = Annotated[
 Unset = msgspec.UnsetType
 
 
+class WithInstants(msgspec.Struct):
+    """A body with instants: those that are a slip of the hand are refused, like a wrong type."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, datetime) and value.year not in YEARS:
+                raise ValueError(f"{name}: the year must lie within {YEARS[0]}–{YEARS[-1]}")
+
+
 class AgendaIn(msgspec.Struct, forbid_unknown_fields=True):
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     presenter: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-class MeetingIn(msgspec.Struct, forbid_unknown_fields=True):
+class MeetingIn(WithInstants, forbid_unknown_fields=True):
     """What makes a meeting. It is a draft that holds its points until it is scheduled."""
 
     title: Title
@@ -60,7 +71,7 @@ class MeetingIn(msgspec.Struct, forbid_unknown_fields=True):
     clearing_minutes: Minutes = 15
 
 
-class MeetingPatch(msgspec.Struct, forbid_unknown_fields=True):
+class MeetingPatch(WithInstants, forbid_unknown_fields=True):
     """The fields to change; what is left out stays. Invitees are told, SEQUENCE rises."""
 
     title: Title | Unset = msgspec.UNSET
@@ -106,7 +117,7 @@ class ReplyIn(msgspec.Struct, forbid_unknown_fields=True):
     is_substitute: bool = False
 
 
-class SlotsIn(msgspec.Struct, forbid_unknown_fields=True):
+class SlotsIn(WithInstants, forbid_unknown_fields=True):
     """For whom, how long, and where to look; at most 92 days."""
 
     audience: Audience

@@ -31,6 +31,7 @@ from meetings_server.api.meeting_shapes import (
 )
 from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
+from meetings_server.reading import YEARS
 from rooms.audience import Resolution, parse_rules, resolve
 from rooms.hierarchy import load_tree, subtree_of, unit_by_code
 from rooms.kernel import FieldInvalid, civil_day, is_time_zone, utcnow
@@ -152,6 +153,8 @@ def list_meetings(
 def _aware(field: str, instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise FieldInvalid(field, "no_offset")
+    if instant.year not in YEARS:
+        raise FieldInvalid(field, "out_of_range", f"{YEARS[0]}–{YEARS[-1]}")
     return instant
 
 

@@ -206,7 +206,7 @@ def units_csv(request: PageRequest, db: Database) -> Response[bytes]:
         content = write_units(listed_rows(session, view.on, view.query, view.level))
     return Response(
         content,
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={
             "content-disposition": f'attachment; filename="units-{view.on}.csv"',
             "cache-control": "no-store",
