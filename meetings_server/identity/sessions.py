@@ -5,6 +5,7 @@ database opens no door.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -86,6 +87,8 @@ class SignedIn:
     roles: frozenset[Role]
     seen_lately: bool = True
     """Whether `last_seen_at` is new enough to be left alone."""
+    login: str = ""
+    """The hash of the secret that was shown: `standing` says whether it still opens anything."""
 
     @property
     def actor(self) -> Actor:
@@ -200,6 +203,29 @@ def by_token(session: Session, secret: str, now: datetime) -> SignedIn | None:
     return _signed_in(session, ApiToken, secret, now)
 
 
+LOOKED_UP_TOGETHER = 500
+"""Fewer than the variables that a statement may have."""
+
+
+def standing(session: Session, logins: Sequence[str], now: datetime) -> set[str]:
+    """Those of the logins and tokens (hashes of their secrets) that have not ended."""
+    found: set[str] = set()
+    for kind in (LoginSession, ApiToken):
+        for first in range(0, len(logins), LOOKED_UP_TOGETHER):
+            found.update(
+                session.scalars(
+                    select(kind.secret_hash)
+                    .join(Person, Person.id == kind.person_id)
+                    .where(
+                        kind.secret_hash.in_(logins[first : first + LOOKED_UP_TOGETHER]),
+                        kind.expires_at > now,
+                        Person.active,
+                    )
+                )
+            )
+    return found
+
+
 def note_seen(connection: Connection, kind: Shown, secret: str, now: datetime) -> None:
     """Remember that a login or a token was used."""
     connection.execute(
@@ -231,4 +257,5 @@ def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> Sig
         *row[:8],
         roles=frozenset(now_roles),
         seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
+        login=_digest(secret),
     )

@@ -50,6 +50,8 @@ class Pace:
     most_backlog: int = 1024 * 1024
     """Bytes that may wait for a client before it counts as lagging."""
     most_lines: int = 60_000
+    logins: float = 30.0
+    """How often it is looked whether the logins of open lines still stand."""
 
 
 @dataclass(eq=False, slots=True)

@@ -14,6 +14,7 @@ from litestar import Litestar
 from meetings_server.database import Database
 from meetings_server.live.hints import Hints
 from meetings_server.live.hub import Hub, Pace
+from meetings_server.live.logins import OpenLogins
 from meetings_server.live.writer import CheckInWriter
 from rooms.attendance import CheckIn, require_check_in
 from rooms.kernel import civil_day, utcnow
@@ -30,6 +31,7 @@ class Live:
 
     hub: Hub
     writer: CheckInWriter
+    logins: OpenLogins
     admitted: dict[tuple[int, int, str | None], tuple[float, Scope]] = field(default_factory=dict)
     """Until when (in the loop's time) a person may watch what of a meeting, by the scope asked."""
 
@@ -42,15 +44,19 @@ async def live(app: Litestar) -> AsyncIterator[None]:
     """
     db: Database = app.state.database
     loop = asyncio.get_running_loop()
-    hub = Hub(db, app.state.get("live_pace") or Pace())
+    pace = app.state.get("live_pace") or Pace()
+    hub = Hub(db, pace)
     hints = Hints(db, loop, hub.tell)
     writer = CheckInWriter(db, loop, hints.publish)
     hints.start()
     writer.start()
-    app.state.live = Live(hub, writer)
+    logins = OpenLogins(db, pace.logins)
+    watching = asyncio.create_task(logins.watch())
+    app.state.live = Live(hub, writer, logins)
     try:
         yield
     finally:
+        watching.cancel()
         await asyncio.to_thread(writer.stop)
         await asyncio.to_thread(hints.stop)
         await hub.stop()

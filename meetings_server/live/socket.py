@@ -108,7 +108,8 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
         await socket.close(NOT_ALLOWED if may_not else NO_SUCH_MEETING, refusal.code)
         return
     try:
-        await client.listen()
+        with live.logins.line(user.login, partial(socket.close, NOT_LOGGED_IN, "logged out")):
+            await client.listen()
     except WebSocketDisconnect:
         pass
     finally:

@@ -7,15 +7,18 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import delete
 from websockets.exceptions import ConnectionClosed
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
+from meetings_server.identity.sessions import ApiToken, close_session
 from meetings_server.live.hub import Pace
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source
 from rooms.check_ins import record_check_in
 from rooms.kernel import utcnow
+from rooms.people import Person
 from rooms.scheduling import cancel, start
 from tests.factories import City, make_city, scheduled_meeting
 from tests.live_lines import Served, closing_code, line, of_answer, serving
@@ -296,3 +299,37 @@ def test_frames_are_plain_json_text(served: Served) -> None:
         text = board.connection.recv()
         assert isinstance(text, str)
         assert json.loads(text)["type"] == "snapshot"
+
+
+@pytest.mark.parametrize("ended", ["logged_out", "revoked", "account_closed"])
+def test_a_line_ends_with_its_login(
+    settings: Settings, db: Database, city_day: tuple[City, int], ended: str
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(logins=0.2)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        secret = served.token("truc.vanmieu") if ended == "revoked" else ""
+        shown = {"token": secret} if secret else {"cookie": served.cookie("truc.vanmieu")}
+        other = {"token": served.token("thuky")}
+        with (
+            line(served.live_url, served.meeting_id, **shown) as phone,
+            line(served.live_url, served.meeting_id, **other) as board,
+        ):
+            phone.next_of("snapshot")
+            board.next_of("snapshot")
+            person_id = served.city.actors["truc.vanmieu"].person_id
+            with db.transaction() as session:
+                if ended == "logged_out":
+                    close_session(session, shown["cookie"])
+                elif ended == "revoked":
+                    session.execute(delete(ApiToken).where(ApiToken.person_id == person_id))
+                else:
+                    session.get_one(Person, person_id).active = False
+            with pytest.raises(ConnectionClosed) as closed:
+                phone.until(1)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4401
+            # Whoever is still logged in goes on.
+            last = served.check_in("00178", "present")
+            board.until(last)
