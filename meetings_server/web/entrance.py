@@ -1,7 +1,7 @@
 """The entrance: log in, log out, choose the language."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict
@@ -26,16 +26,16 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def local_path(target: str) -> str:
-    """A path on this server to go on to; anything else (another host, a scheme) becomes `/`."""
-    parts = urlsplit(target)
-    if (
-        parts.scheme
-        or parts.netloc
-        or not target.startswith("/")
-        or target.startswith(("//", "/\\"))
-    ):
+    """A path on this server to go on to; anything else (another host, a scheme) becomes `/`.
+
+    What comes back can stand in a header: letters outside ASCII are percent-encoded.
+    """
+    # Browsers leave tabs and line ends out and take a backslash for a slash: `/\t/host` is a host.
+    if not target.startswith("/") or target.startswith("//") or "\\" in target:
         return "/"
-    return target
+    if not target.isprintable():
+        return "/"
+    return quote(target, safe="/?#[]@!$&'()*+,;=:%~")
 
 
 def _login_form(request: AnyRequest, target: str, **context: Any) -> Response[str]:

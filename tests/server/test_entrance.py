@@ -160,10 +160,31 @@ def test_a_login_replaces_the_one_before(client: Client, db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:x", "x"]
+    "target",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\t\\evil.example",
+        "/units\\evil.example",
+        "\t//evil.example",
+        "/\r\nset-cookie: a=b",
+        "/\x00",
+        "/\u2028",
+        "javascript:x",
+        "x",
+        "",
+    ],
 )
 def test_a_login_leads_nowhere_else(target: str) -> None:
     assert local_path(target) == "/"
+
+
+@pytest.mark.usefixtures("city")
+def test_a_login_leads_on_to_an_address_with_vietnamese_letters(client: Client) -> None:
+    status, address, _text = log_in(client, next="/units?q=Đống%20Đa")
+    assert (status, address) == (303, "/units?q=%C4%90%E1%BB%91ng%20%C4%90a")
 
 
 def test_logins_are_listed_and_ended(
