@@ -9,8 +9,10 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from meetings_server import migrations
 from meetings_server.database import Database
@@ -23,6 +25,8 @@ from rooms.catalogue import parse_units
 from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.people import NewPerson, Role, add_person, grant_role
+
+log = logging.getLogger(__name__)
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -37,7 +41,23 @@ class Failure(click.ClickException):
         click.echo(f"meetings-server: {self.message}", err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """A group whose commands say in one line what disk, database or network refused them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as refused:
+            log.debug("the command failed", exc_info=refused)
+            where = f"{refused.filename}: " if refused.filename else ""
+            raise Failure(f"{where}{refused.strerror or refused}") from None
+        except DBAPIError as refused:
+            log.debug("the command failed", exc_info=refused)
+            said = str(refused.orig).strip().splitlines() or [type(refused.orig).__name__]
+            raise Failure(f"the database cannot be used: {said[0].strip()}") from None
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="meetings-server")
 @click.pass_context
 def program(context: click.Context) -> None:
@@ -197,13 +217,16 @@ def create_token(settings: Settings, username: str, name: str, days: int) -> Non
 
 
 @program.command()
+@click.option(
+    "--files", "all_files", is_flag=True, help="Read every stored file, not the newest hundred."
+)
 @click.pass_obj
-def doctor(settings: Settings) -> None:
+def doctor(settings: Settings, *, all_files: bool) -> None:
     """Look for what would keep the server from working, and say what to do."""
     from meetings_server.doctor import examine
 
     healthy = True
-    for finding in examine(settings):
+    for finding in examine(settings, all_files=all_files):
         healthy = healthy and finding.sound
         click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
     if not healthy:

@@ -1,7 +1,9 @@
 """Runs the application in a uvicorn server until it is told to stop."""
 
 import gc
+import os
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -32,13 +34,32 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
 
 
 def run(settings: Settings, app: Litestar | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; being told to stop is no failure, so the program ends with 0."""
+    """Serve until SIGTERM or SIGINT; being told to stop is no failure, so the program ends with 0.
+
+    Raises `OSError` where the address cannot be listened on.
+    """
+    require_free(settings.host, settings.port)
     # uvicorn shuts down, then raises the signal again for whoever handled it before.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     server = make_server(settings, app)
     _spare_the_collector()
     server.run()
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises `OSError`, with the address as its file name, where another program listens there."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _kind, _protocol, _name, address in found:
+            # As the server itself will: a port that was just left may be taken again.
+            socket.create_server(address[:2], family=family).close()
+    except OSError as refused:
+        number = refused.errno
+        # A name that is not known has numbers of its own.
+        own = isinstance(refused, socket.gaierror)
+        told = refused.strerror if own or number is None else os.strerror(number)
+        raise OSError(refused.errno, told, f"{host}:{port}") from None
 
 
 def _spare_the_collector() -> None:

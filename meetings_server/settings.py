@@ -81,9 +81,41 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingInvalid(
             f"MEETINGS_DATABASE_URL: {scheme!r} is not served; use sqlite:///path or postgresql://…"
         )
-    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in {"smtp", "smtps"}:
-        raise SettingInvalid("MEETINGS_SMTP_URL: use smtp://host:port or smtps://host:port")
+    _require_sound(settings)
     return settings
+
+
+BOUNDS = {"port": (1, 65535), "session_hours": (1, 24 * 31), "max_upload_mb": (1, 4096)}
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+def _require_sound(settings: Settings) -> None:
+    """Whether each value can be worked with, said at the start and not at the first use."""
+    for name, (least, most) in BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            raise SettingInvalid(f"{PREFIX}{name.upper()}: must lie within {least}–{most}")
+    if settings.log_level.casefold() not in LOG_LEVELS:
+        raise SettingInvalid(f"MEETINGS_LOG_LEVEL: use one of {', '.join(LOG_LEVELS)}")
+    if settings.effective_database_url in {
+        "sqlite:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+    }:
+        raise SettingInvalid("MEETINGS_DATABASE_URL: name a file: sqlite:///path")
+    if settings.smtp_url and not _is_address(settings.smtp_url, {"smtp", "smtps"}):
+        raise SettingInvalid("MEETINGS_SMTP_URL: use smtp://host:port or smtps://host:port")
+    if settings.public_url and not _is_address(settings.public_url, {"http", "https"}):
+        raise SettingInvalid("MEETINGS_PUBLIC_URL: use https://host, as people type it")
+
+
+def _is_address(url: str, schemes: set[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what finds one that is no number.
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _read(name: str, kind: object, text: str) -> object:

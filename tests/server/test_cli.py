@@ -1,5 +1,8 @@
 """The program `meetings-server` as it is called: what it prints, and the status it ends with."""
 
+import errno
+import os
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from meetings_server.database import Database
 from meetings_server.identity.passwords import check_password
 from meetings_server.identity.sessions import by_token
+from meetings_server.settings import SettingInvalid, read_settings
 from rooms.hierarchy import load_tree
 from rooms.kernel import civil_day, utcnow
 from tests.programs import THIS_PROGRAM, environment
@@ -188,3 +192,55 @@ def test_the_doctor_names_what_is_wrong(call_without: Call) -> None:
     assert unreachable.returncode == 1
     assert "FAIL database: " in unreachable.stdout
     assert "Traceback" not in unreachable.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"port": "99999"},
+        {"session_hours": "0"},
+        {"max_upload_mb": "-1"},
+        {"log_level": "loud"},
+        {"public_url": "meetings.example"},
+        {"smtp_url": "smtp://"},
+        {"smtp_url": "smtp://mail.example:many"},
+        {"database_url": "sqlite://"},
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(setting: dict[str, str]) -> None:
+    ((name, value),) = setting.items()
+    with pytest.raises(SettingInvalid, match=f"MEETINGS_{name.upper()}: "):
+        read_settings({f"MEETINGS_{name.upper()}": value})
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(call_without: Call) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = call_without("serve", "--port", str(port))
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"meetings-server: 127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)}\n"
+    )
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_one_line(
+    call_without: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "a-file"
+    file.write_text("")
+    refused = call_without("serve", data=str(file), database_url="")
+    assert refused.returncode == 1
+    assert refused.stderr == f"meetings-server: {file}: {os.strerror(errno.EEXIST)}\n"
+
+
+def test_a_database_that_is_none_is_told_in_one_line(call_without: Call, tmp_path: Path) -> None:
+    (tmp_path / "new.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    refused = call_without("serve")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "meetings-server: the database cannot be used: file is not a database\n"
+    )
+    away = call_without("migrate", database_url="postgresql://nobody@127.0.0.1:1/none")
+    assert away.returncode == 1
+    assert away.stderr.startswith("meetings-server: the database cannot be used: ")
+    assert away.stderr.count("\n") == 1
