@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from meetings_server import migrations
 from meetings_server.database import Database
 from meetings_server.i18n import _
 from meetings_server.settings import Settings
+from minutes.storage import FileDamaged, FileMissing, FolderStore, StoredFile
 
 MEBIBYTE = 1024 * 1024
 LEAST_FREE = 500 * MEBIBYTE
@@ -22,8 +24,16 @@ class Finding:
     found: str
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at the data folder, the disk, the database and its revision."""
+MOST_NAMED = 10
+LOOKED_AT = 100
+"""Stored files that are read unless all are asked for, the newest first."""
+
+
+def examine(settings: Settings, *, all_files: bool = False) -> Iterator[Finding]:
+    """Look at the data folder, the disk, the database, its revision, and the stored files.
+
+    `all_files`: read every stored file and compare it with its hash, however long that takes.
+    """
     yield _folder(settings)
     free = shutil.disk_usage(settings.data if settings.data.is_dir() else ".").free
     yield Finding(
@@ -52,7 +62,39 @@ def examine(settings: Settings) -> Iterator[Finding]:
         at == newest,
         said.format(at=at or _("none"), newest=newest, command="meetings-server migrate"),
     )
+    if at == newest:
+        yield _files(database, settings, None if all_files else LOOKED_AT)
     database.dispose()
+
+
+def _files(database: Database, settings: Settings, most: int | None) -> Finding:
+    """Whether the newest stored files, or all of them, are there and match their hash."""
+    store = FolderStore(settings.files)
+    wrong: list[str] = []
+    looked_at = 0
+    with database.reader() as session:
+        hashes = session.scalars(
+            select(StoredFile.sha256).order_by(StoredFile.created_at.desc()).limit(most)
+        ).all()
+    for sha256 in hashes:
+        looked_at += 1
+        try:
+            store.open(sha256).close()
+        except FileMissing:
+            wrong.append(_("{file} is missing").format(file=sha256))
+        except FileDamaged:
+            wrong.append(_("{file} is damaged").format(file=sha256))
+        except OSError as trouble:
+            wrong.append(f"{sha256}: {trouble}")
+    if not wrong:
+        said = _("{number} looked at, all whole")
+        return Finding(_("stored files"), sound=True, found=said.format(number=looked_at))
+    said = _("{bad} of {number} looked at are lost; restore them from a backup: {which}")
+    return Finding(
+        _("stored files"),
+        sound=False,
+        found=said.format(bad=len(wrong), number=looked_at, which="; ".join(wrong[:MOST_NAMED])),
+    )
 
 
 def _folder(settings: Settings) -> Finding:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from anyio import to_thread
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database, Exclusive
-from meetings_server.sweeps import logins, meeting_reminders, receipts
+from meetings_server.sweeps import logins, meeting_reminders, orphan_files, receipts
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ TAKE_OVER_SECONDS = 15
 """How often a process without the lock asks for it, and one with it looks whether it still has it."""
 
 Sweep = Callable[[Session, datetime], int]
+FileSweep = Callable[[Session, datetime, Path], int]
 
 SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     ("meeting reminders", meeting_reminders.sweep, 30),
@@ -44,6 +46,11 @@ SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     ("ended sessions", logins.sweep, 3600),
 )
 """Name, sweep, and seconds between two runs."""
+
+FILE_SWEEPS: tuple[tuple[str, FileSweep, int], ...] = (
+    ("files nobody names", orphan_files.sweep, 6 * 3600),
+)
+"""The same for the folder of the stored files."""
 
 
 def run_sweep(db: Database, name: str, sweep: Sweep, now: datetime) -> int:
@@ -59,15 +66,25 @@ def run_sweep(db: Database, name: str, sweep: Sweep, now: datetime) -> int:
     return done
 
 
-def make_scheduler(db: Database) -> BackgroundScheduler:
-    """A scheduler with all sweeps, not started; each runs soon after it starts."""
+def _below(root: Path, tidy: FileSweep) -> Sweep:
+    return lambda session, now: tidy(session, now, root)
+
+
+def make_scheduler(db: Database, files: Path | None = None) -> BackgroundScheduler:
+    """A scheduler with all sweeps, not started; each runs soon after it starts.
+
+    `files`: the folder of the stored files; without one nobody tidies up there.
+    """
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={"default": ThreadPoolExecutor(2)},
         # By default a run that is a second late is dropped: here lateness is what sweeps are made for.
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
-    for name, sweep, seconds in SWEEPS:
+    sweeps = list(SWEEPS)
+    if files is not None:
+        sweeps += [(name, _below(files, tidy), seconds) for name, tidy, seconds in FILE_SWEEPS]
+    for name, sweep, seconds in sweeps:
         scheduler.add_job(
             lambda name=name, sweep=sweep: run_sweep(db, name, sweep, utcnow()),
             "interval",
@@ -85,6 +102,7 @@ class Clock:
 
     db: Database
     take_over_seconds: float = TAKE_OVER_SECONDS
+    files: Path | None = None
     scheduler: BackgroundScheduler | None = None
     _lock: Exclusive | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,7 +133,7 @@ class Clock:
         if self._lock is None:
             self._lock = self.db.try_exclusive(SCHEDULER)
             if self._lock is not None:
-                self.scheduler = make_scheduler(self.db)
+                self.scheduler = make_scheduler(self.db, self.files)
                 self.scheduler.start()
 
     def _give_up(self) -> None:
@@ -131,7 +149,7 @@ class Clock:
 @asynccontextmanager
 async def ticking(app: Litestar) -> AsyncIterator[None]:
     """The sweeps as a part of the running server."""
-    clock = Clock(app.state.database)
+    clock = Clock(app.state.database, files=app.state.settings.files)
     task = asyncio.create_task(clock.run(), name="clock")
     try:
         yield

@@ -174,6 +174,8 @@ class FolderStore:
         """Move the complete file to its place, unless good bytes lie there already."""
         place = self._path(sha256)
         if is_intact(place, sha256):
+            # It may be nobody's so far, and old: whoever tidies up has to see that it is wanted.
+            os.utime(place)
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         part.replace(place)
