@@ -31,12 +31,14 @@ from meetings_server.faults import RETRY_SECONDS, fault_of
 from meetings_server.headers import HEADERS
 from meetings_server.i18n import _, current_language, daytime, short_day
 from meetings_server.identity.middleware import language_of
+from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.throttle import TooManyAttempts
 from meetings_server.sentences import FIELD_PROBLEMS, HTTP_SENTENCES, SENTENCES
 from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
 
 log = logging.getLogger(__name__)
 
+PASSWORD_PAGE = "/account/password"  # noqa: S105 -- an address
 PROBLEM_JSON = "application/problem+json"
 
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
@@ -136,6 +138,12 @@ def _to_the_login(request: Request[Any, Any, Any]) -> Response[Any]:
 
 def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]:
     """A domain error as an answer."""
+    if isinstance(error, PasswordChangeDue) and asks_for_a_page(request):
+        return Response(
+            None,
+            status_code=HTTP_303_SEE_OTHER,
+            headers={"location": PASSWORD_PAGE, "cache-control": "no-store"},
+        )
     return _answer(request, status_of(error), error.code, sentence(error), error.facts())
 
 

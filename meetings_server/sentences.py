@@ -85,6 +85,7 @@ SENTENCES: dict[str, str] = {
     "role_held": mark("This person holds this role at {unit} already in this time."),
     "send_back_reason_missing": mark("Say what the secretary has to change."),
     "server_stopping": mark("The server is restarting; nothing was saved. Try again in a moment."),
+    "password_change_due": mark("Choose a password of your own first; open “My account”."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),

@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from meetings_server.database import Database
 from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
+from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.sessions import (
     COOKIE,
     ApiToken,
@@ -87,3 +88,5 @@ async def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> 
         return
     if connection.user is None:
         raise NotAuthorizedException(extra={"next": quote(str(connection.url.path))})
+    if connection.user.must_change and not handler.opt.get("before_change"):
+        raise PasswordChangeDue

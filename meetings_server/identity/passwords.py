@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.database import Database
-from rooms.kernel import Base, DomainError, FieldInvalid
+from rooms.kernel import Base, Denied, DomainError, FieldInvalid
 from rooms.people import Person
 
 SHORTEST = 8
@@ -39,6 +39,13 @@ class LoginRefused(DomainError):
     """Name and password do not fit; which of the two is not said."""
 
     code: ClassVar[str] = "login_refused"
+
+
+@dataclass
+class PasswordChangeDue(Denied):
+    """The password was set by somebody else: its owner replaces it before anything else."""
+
+    code: ClassVar[str] = "password_change_due"
 
 
 def set_password(

@@ -13,6 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from meetings_server.identity.passwords import Credential
 from rooms.hierarchy import Unit
 from rooms.kernel import Base, FieldInvalid, civil_day, require_text
 from rooms.people import Person, Role
@@ -87,6 +88,8 @@ class SignedIn:
     roles: frozenset[Role]
     seen_lately: bool = True
     """Whether `last_seen_at` is new enough to be left alone."""
+    must_change: bool = False
+    """Somebody else knows the password: it is replaced before anything else."""
     login: str = ""
     """The hash of the secret that was shown: `standing` says whether it still opens anything."""
 
@@ -245,7 +248,9 @@ def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> Sig
             Unit.code,
             Person.locale,
             kind.last_seen_at,
+            Credential.must_change,
         )
+        .outerjoin(Credential, Credential.person_id == Person.id)
         .join(kind, kind.person_id == Person.id)
         .join(Unit, Unit.id == Person.unit_id)
         .where(kind.secret_hash == _digest(secret), kind.expires_at > now, Person.active)
@@ -256,6 +261,8 @@ def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> Sig
     return SignedIn(
         *row[:8],
         roles=frozenset(now_roles),
+        # Programs do not choose passwords: a token stands for itself.
+        must_change=bool(row[9]) and kind is LoginSession,
         seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
         login=_digest(secret),
     )

@@ -1,5 +1,6 @@
 """One's own account: who one is here, the language, the password, logins, tokens for programs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from litestar import Response, get, post
@@ -118,7 +119,39 @@ def account_page(request: PageRequest, db: Database) -> Response[str]:
         return _page(request, session, utcnow())
 
 
-@post("/account/password", guards=[session_only], include_in_schema=False, sync_to_thread=True)
+@get(
+    "/account/password",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+    opt={"before_change": True},
+)
+def first_password_page(request: PageRequest) -> Page:
+    """The only page that opens while somebody else knows the password."""
+    return _first_password(request, {}) if request.user.must_change else see_other("/account")
+
+
+def _first_password(
+    request: PageRequest, errors: Mapping[str, list[str]], status: int = HTTP_200_OK
+) -> Response[str]:
+    username = request.user.username
+    return render(
+        request,
+        "first_password.html",
+        status=status,
+        username=username,
+        shortest=SHORTEST,
+        errors=errors,
+    )
+
+
+@post(
+    "/account/password",
+    guards=[session_only],
+    include_in_schema=False,
+    sync_to_thread=True,
+    opt={"before_change": True},
+)
 def replace_password(request: PageRequest, form: FormMultiDict, db: Database) -> Page:
     """Change one's password; the other logins end, this one stays."""
     now = utcnow()
@@ -131,9 +164,11 @@ def replace_password(request: PageRequest, form: FormMultiDict, db: Database) ->
             end_all_sessions(session, me, keep=request.cookies.get(COOKIE, ""))
     except FieldInvalid as wrong:
         told = FormErrors.of(wrong)
+        if request.user.must_change:
+            return _first_password(request, told.fields, told.status)
         with db.reader() as session:
             return _page(request, session, now, status=told.status, password_errors=told.fields)
-    return see_other("/account", "password_changed")
+    return see_other("/" if request.user.must_change else "/account", "password_changed")
 
 
 @post(
@@ -203,4 +238,12 @@ def end_token(request: PageRequest, db: Database, token_id: RowId) -> Response[N
     return see_other("/account", "token_revoked")
 
 
-HANDLERS = [account_page, end_login, end_other_logins, end_token, new_token, replace_password]
+HANDLERS = [
+    account_page,
+    end_login,
+    end_other_logins,
+    end_token,
+    new_token,
+    first_password_page,
+    replace_password,
+]

@@ -184,7 +184,7 @@ def create_person(request: PageRequest, form: FormMultiDict, db: Database) -> Re
                 valid_from=_read_day(values, "valid_from"),
                 valid_until=_read_day(values, "valid_until"),
             )
-            set_password(session, person.id, password, now)
+            set_password(session, person.id, password, now, must_change=True)
     except DomainError as refusal:
         told = FormErrors.of(refusal, PLACES)
         return _new_form(request, values, told.fields, _form_status(told.status))
@@ -311,7 +311,7 @@ def new_password(request: PageRequest, db: Database, person_id: RowId) -> Respon
     password = invent_password()
     with db.transaction() as session:
         person = person_under(session, request.user.actor, person_id, today)
-        set_password(session, person.id, password, now)
+        set_password(session, person.id, password, now, must_change=True)
         end_all_sessions(session, person.id)
         return _person_page(request, session, person, today, password=password)
 

@@ -93,6 +93,37 @@ def test_a_person_is_brought_in_and_their_password_told_once(client: Client, db:
 
 
 @pytest.mark.usefixtures("city")
+def test_a_password_set_by_an_administrator_is_replaced_before_anything_else(
+    client: Client, db: Database
+) -> None:
+    told = told_password(client.post("/admin/people/new", data=NEW).text)
+    client.post("/logout")
+    html = {"accept": "text/html"}
+    entered = client.post("/login", data={"username": "nv.moi", "password": told}, headers=html)
+    assert entered.url.path == "/account/password"
+    assert "Đặt mật khẩu của riêng bạn" in entered.text
+    for path in ("/", "/meetings", "/account", "/directives", "/search/suggest?q=a"):
+        away = client.get(path, headers=html, follow_redirects=False)
+        assert (away.status_code, away.headers["location"]) == (303, "/account/password")
+    assert client.get("/meetings/events", headers={"accept": "application/json"}).status_code == 403
+    assert client.post("/account/sessions/end-others").status_code == 403
+    english = client.post("/language", data={"lang": "en", "next": "/account/password"})
+    assert "Choose a password of your own" in english.text
+    own = "bốn từ dễ nhớ"
+    said = {"present": told, "password": own, "repeated": own}
+    wrong = client.post("/account/password", data=said | {"present": "khác"})
+    assert wrong.status_code == 422
+    assert "field-present" in wrong.text
+    same = {"present": told, "password": told, "repeated": told}
+    assert client.post("/account/password", data=same).status_code == 422
+    done = client.post("/account/password", data=said, follow_redirects=False)
+    assert (done.status_code, done.headers["location"]) == (303, "/")
+    assert client.get("/meetings").status_code == 200
+    assert client.get("/account/password").url.path == "/account"
+    assert check_password(db, "nv.moi", own).username == "nv.moi"
+
+
+@pytest.mark.usefixtures("city")
 @pytest.mark.parametrize(
     ("wrong", "status", "said"),
     [
@@ -265,4 +296,4 @@ def test_only_who_governs_all_roots_imports(
 def test_the_health_of_the_server_is_told_in_vietnamese(client: Client) -> None:
     page = client.get("/admin/health").text
     assert "dung lượng đĩa" in page
-    assert page.count("Bình thường") == 4
+    assert page.count("Bình thường") == 5
