@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from minutes.directives import Directive
 from minutes.meeting_minutes import Minutes, readable
 from minutes.receipts import visible_directives
-from rooms.finding import words_in
+from rooms.folding import has_words
 from rooms.hierarchy import Unit
 from rooms.meetings import Meeting
 from rooms.policies import Actor
@@ -51,7 +51,7 @@ def find_minutes(
             Minutes.issued_at,
         )
         .join(Meeting, Meeting.id == Minutes.meeting_id)
-        .where(*words_in(Minutes.folded.expression, query), readable(actor, on))
+        .where(*has_words(Minutes.folded.expression, query), readable(actor, on))
         .order_by(Minutes.id.desc())
         .limit(limit)
     )
@@ -74,7 +74,7 @@ def find_directives(
             Directive.state,
         )
         .join(Unit, Unit.id == Directive.issuing_unit_id)
-        .where(*words_in(Directive.folded.expression, query), visible_directives(actor, on))
+        .where(*has_words(Directive.folded.expression, query), visible_directives(actor, on))
         .order_by(Directive.document_date.desc(), Directive.id.desc())
         .limit(limit)
     )

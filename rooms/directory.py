@@ -12,7 +12,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from rooms.folding import fold, folded_pattern, folded_words
+from rooms.folding import fold, folded_pattern, has_words
 from rooms.hierarchy import Succession, Unit, UnitAncestry, UnitRow, valid_on
 
 
@@ -115,7 +115,7 @@ def level_counts(session: Session, on: date) -> dict[str, int]:
 def _wanted(query: str, level: str, on: date) -> ColumnElement[bool]:
     return and_(
         valid_on(Unit, on),
-        *(Unit.folded.like(pattern, escape="\\") for pattern in folded_words(query)),
+        *has_words(Unit.folded.expression, query),
         *([Unit.level == level] if level else []),
     )
 

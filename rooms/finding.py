@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from rooms.directory import nearest_first
-from rooms.folding import folded_words
+from rooms.folding import has_words
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.meetings import Meeting, Participation, visible
 from rooms.people import Person, Role, RoleGrant
@@ -45,11 +45,6 @@ class FoundMeeting:
     host_name: str
 
 
-def words_in(column: ColumnElement[str], query: str) -> list[ColumnElement[bool]]:
-    """One condition for each word of a query on a column of folded text."""
-    return [column.like(pattern, escape="\\") for pattern in folded_words(query)]
-
-
 def find_people(
     session: Session,
     actor: Actor,
@@ -77,7 +72,7 @@ def find_people(
         .join(Unit, Unit.id == Person.unit_id)
         .where(
             Person.active,
-            *words_in(Person.folded.expression, query),
+            *has_words(Person.folded.expression, query),
             *([Person.unit_id == at_unit] if at_unit is not None else []),
         )
         .order_by(*order, Person.name, Person.id)
@@ -101,7 +96,7 @@ def find_meetings(
             Unit.name,
         )
         .join(Unit, Unit.id == Meeting.host_unit_id)
-        .where(*words_in(Meeting.folded.expression, query), visible(actor, on))
+        .where(*has_words(Meeting.folded.expression, query), visible(actor, on))
         .order_by(
             case((Meeting.ends_at > now, 0), else_=1),
             case((Meeting.ends_at > now, Meeting.starts_at)),
@@ -158,7 +153,7 @@ def people_looked_after(
     """People whom the actor looks after, each with their unit's name, and how many there are."""
     conditions = [
         governed(actor, Permission.PERSON_WRITE, Person.unit_id, on),
-        *words_in(Person.folded.expression, wanted.query),
+        *has_words(Person.folded.expression, wanted.query),
     ]
     if wanted.under is not None:
         conditions.append(

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from sqlalchemy import ColumnElement
+
 _STROKES = str.maketrans({"đ": "d", "Đ": "d"})
 
 
@@ -21,6 +23,11 @@ def folded_pattern(text: str) -> str:
 def folded_words(text: str) -> list[str]:
     r"""LIKE patterns (escape `\`), one a word: all of them have to be found, in any order."""
     return [folded_pattern(word) for word in fold(text).split()]
+
+
+def has_words(column: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
+    """Conditions on a column of folded text: it has every word of `text`, in any order."""
+    return [column.like(pattern, escape="\\") for pattern in folded_words(text)]
 
 
 def marked(text: str, query: str) -> list[tuple[str, bool]]:

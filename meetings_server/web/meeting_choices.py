@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -14,7 +14,7 @@ from meetings_server.i18n import ngettext
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import PageRequest
 from rooms.bridge_points import BridgePoint
-from rooms.folding import fold, folded_words
+from rooms.folding import fold, has_words
 from rooms.hierarchy import Unit, load_tree, valid_on
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Person, Role, RoleGrant
@@ -34,7 +34,7 @@ def host_units(session: Session, actor: Actor, query: str, on: date) -> list[Cho
         .where(
             valid_on(Unit, on),
             governed(actor, Permission.MEETING_WRITE, Unit.id, on),
-            *_words(Unit.folded.expression, query),
+            *has_words(Unit.folded.expression, query),
         )
         .order_by(case((Unit.id.in_(first), 0), else_=1), Unit.position, Unit.id)
         .limit(MOST_CHOICES)
@@ -46,7 +46,7 @@ def all_units(session: Session, actor: Actor, query: str, on: date) -> list[Choi
     """Any unit, by its code: what the calendar is filtered by."""
     rows = session.execute(
         select(Unit.code, Unit.name, Unit.level)
-        .where(valid_on(Unit, on), *_words(Unit.folded.expression, query))
+        .where(valid_on(Unit, on), *has_words(Unit.folded.expression, query))
         .order_by(case((Unit.id == actor.unit_id, 0), else_=1), Unit.position, Unit.id)
         .limit(MOST_CHOICES)
     )
@@ -58,7 +58,7 @@ def main_points(session: Session, actor: Actor, query: str, on: date) -> list[Ch
     rows = session.execute(
         select(BridgePoint.id, BridgePoint.name, Unit.name, BridgePoint.capacity)
         .join(Unit, Unit.id == BridgePoint.unit_id)
-        .where(valid_on(Unit, on), *_words(Unit.folded.expression, query))
+        .where(valid_on(Unit, on), *has_words(Unit.folded.expression, query))
         .order_by(
             case((BridgePoint.unit_id == actor.unit_id, 0), else_=1), Unit.position, BridgePoint.id
         )
@@ -87,7 +87,7 @@ def officials(session: Session, actor: Actor, query: str, on: date) -> list[Choi
     rows = session.execute(
         select(Person.id, Person.name, Person.title, Unit.name)
         .join(Unit, Unit.id == Person.unit_id)
-        .where(Person.active, Person.id.in_(held), *_words(Person.folded.expression, query))
+        .where(Person.active, Person.id.in_(held), *has_words(Person.folded.expression, query))
         .order_by(case((Person.unit_id == actor.unit_id, 0), else_=1), Person.name, Person.id)
         .limit(MOST_CHOICES)
     )
@@ -95,10 +95,6 @@ def officials(session: Session, actor: Actor, query: str, on: date) -> list[Choi
         _choice(person_id, name, ", ".join(part for part in (title, unit) if part))
         for person_id, name, title, unit in rows
     ]
-
-
-def _words(column: ColumnElement[str], query: str) -> list[ColumnElement[bool]]:
-    return [column.like(pattern, escape="\\") for pattern in folded_words(query)]
 
 
 def _choice(key: int | str, label: str, note: str) -> Choice:

@@ -18,7 +18,7 @@ from meetings_server.web.papers import papers_context
 from rooms.audience import parse_rules
 from rooms.bridge_points import BridgePoint
 from rooms.earlier_replies import EarlierReply, latest_of
-from rooms.folding import folded_words
+from rooms.folding import has_words
 from rooms.hierarchy import Unit, load_tree
 from rooms.kernel import civil_day, utcnow
 from rooms.meetings import (
@@ -158,7 +158,7 @@ def _participants(
         wanted.append(Unit.level == chosen["level"])
     if chosen["reply"]:
         wanted.append(_replied(chosen["reply"]))
-    wanted += [Unit.folded.like(part, escape="\\") for part in folded_words(chosen["q"])]
+    wanted += has_words(Unit.folded.expression, chosen["q"])
     number = asked.get("page", "")
     page = min(int(number), LAST_PAGE) if number.isascii() and number.isdecimal() else 1
     page = max(page, 1)

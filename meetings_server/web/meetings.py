@@ -16,7 +16,7 @@ from meetings_server.database import Database
 from meetings_server.reading import read_day, read_page
 from meetings_server.web.meeting_words import KINDS, STATES, words
 from meetings_server.web.pages import PageRequest, render
-from rooms.folding import folded_words
+from rooms.folding import has_words
 from rooms.hierarchy import Unit, subtree_of, valid_on
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
 from rooms.meetings import OPEN_FOR_CHANGE, Meeting, Participation, visible
@@ -82,9 +82,7 @@ class Filters:
         return "/meetings?" + urlencode({name: value for name, value in values.items() if value})
 
     def conditions(self, unit: Unit | None, on: date) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = [
-            Meeting.folded.like(part, escape="\\") for part in folded_words(self.query)
-        ]
+        found = has_words(Meeting.folded.expression, self.query)
         if self.kind:
             found.append(Meeting.kind == self.kind)
         if self.state:

@@ -34,7 +34,7 @@ from minutes.meeting_minutes import (
 from minutes.signing import draw_docx, draw_pdf, facts_to_show, filename
 from minutes.storage import FolderStore
 from minutes.tasks import TaskFilter, tasks_for
-from rooms.folding import folded_words
+from rooms.folding import has_words
 from rooms.kernel import civil_day, utcnow
 from rooms.meetings import Meeting, MeetingState, visible_meeting
 from rooms.policies import Actor, Permission, holds
@@ -297,7 +297,7 @@ def issued_minutes(request: PageRequest, db: Database) -> Response[str]:
             .where(
                 Minutes.state == MinutesState.ISSUED.value,
                 readable(request.user.actor, today),
-                *(Minutes.folded.like(part, escape="\\") for part in folded_words(query)),
+                *has_words(Minutes.folded.expression, query),
             )
             .options(
                 joinedload(Minutes.meeting).joinedload(Meeting.host_unit),

@@ -31,8 +31,8 @@ from minutes.papers import (
 )
 from minutes.storage import MEGABYTE, FolderStore, ReceivedFile
 from rooms.kernel import DomainError, civil_day, utcnow
-from rooms.meetings import Meeting, meeting_to_change, visible_meeting
-from rooms.policies import Actor, Permission, holds
+from rooms.meetings import Meeting, visible_meeting
+from rooms.policies import Actor, Permission, holds, require
 
 
 @dataclass
@@ -104,9 +104,10 @@ def add_papers(
     now = utcnow()
     actor = request.user.actor
     title = text_of(form, "title")
-    with db.transaction() as session:
+    with db.reader() as session:
         # Whoever may not attach shall not fill the disk.
-        meeting_to_change(session, actor, meeting_id, civil_day(now))
+        meeting = visible_meeting(session, actor, meeting_id, civil_day(now))
+        require(session, actor, Permission.MEETING_WRITE, meeting.host_unit_id, civil_day(now))
     received = receive_papers(form, settings)
     problems, status = received.problems, received.status
     if not problems and not received.files:
