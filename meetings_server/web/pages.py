@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import MediaType, Request, Response
 from litestar.datastructures import FormMultiDict
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, InternalServerException
 from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_422_UNPROCESSABLE_ENTITY
 from litestar.utils.scope.state import ScopeState
 
@@ -230,6 +230,9 @@ async def provide_form(request: Request[Any, Any, Any]) -> FormMultiDict:
         form = await request.form()
     except UnicodeDecodeError:
         raise ClientException(_("The form is not UTF-8.")) from None
+    except InternalServerException as left:
+        # Whoever sent it left in the middle: nobody is there to be answered, and nothing is wrong.
+        raise ClientException(left.detail) from None
     return form
 
 

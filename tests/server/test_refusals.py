@@ -3,8 +3,12 @@
 import errno
 import json
 import os
+import socket
+import time
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -17,7 +21,7 @@ from meetings_server.identity.sessions import create_token
 from minutes.directives import Directive
 from minutes.storage import FolderStore, StoredFile
 from rooms.kernel import utcnow
-from tests.conftest import SignIn
+from tests.conftest import SignIn, StartServer
 from tests.documents import form, how_many, pdf
 from tests.factories import City, make_city
 
@@ -146,3 +150,24 @@ def test_a_full_disk_is_told_and_nothing_is_kept(
     assert "Ổ đĩa của máy chủ đã đầy" in answer.text
     assert answer.headers["retry-after"] == "30"
     assert how_many(db, Directive) == how_many(db, StoredFile) == 0
+
+
+def test_an_upload_that_is_cut_is_no_mistake_of_the_server(running_server: StartServer) -> None:
+    server = running_server("serve")
+    with httpx.Client(base_url=server.url) as browser:
+        browser.get("/login")
+        token = browser.cookies["meetings_csrf"]
+    address = urlsplit(server.url)
+    head = (
+        f"POST /login HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: meetings_csrf={token}\r\n"
+        f"X-CSRFToken: {token}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        "Content-Length: 5000000\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n'
+    )
+    with socket.create_connection((address.hostname, address.port)) as sender:
+        sender.sendall(head.encode() + b"x" * 1_000_000)
+        time.sleep(0.5)
+    time.sleep(0.5)
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert "failed, number" not in server.log()
+    assert "Traceback" not in server.log()
