@@ -83,8 +83,10 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "/units": ("?q=dong+da",),
 }
 
-# Answered to scripts and programs, downloads, parts of pages, and what is seen before the login.
+# Answered to scripts and programs, downloads, parts of pages, and what is seen before the login or
+# at the first one only.
 NOT_PAGES = {
+    "/account/password",
     "/check-in/{meeting_id:int}/{point_id:int}/line",
     "/directives/proposal",
     "/directives/{directive_id:int}/files/{n:int}",
