@@ -49,6 +49,16 @@ class Place:
     label: str
     roles: frozenset[Role] = field(default_factory=lambda: frozenset(Role))
     apart: bool = False
+    also: tuple[str, ...] = ()
+    """Other addresses that belong to the place."""
+
+    def holds(self, path: str) -> bool:
+        """Whether a page lies in this place."""
+        return path == self.href or any(
+            path == inside or path.startswith(f"{inside}/")
+            for inside in (self.href, *self.also)
+            if inside != "/"
+        )
 
 
 def _places() -> list[Place]:
@@ -58,7 +68,7 @@ def _places() -> list[Place]:
     return [
         Place("/", "home", _("Today")),
         Place("/meetings", "calendar", _("Meetings")),
-        Place("/directives", "file-text", _("Documents"), papers),
+        Place("/directives", "file-text", _("Documents"), papers, also=("/minutes", "/tasks")),
         Place("/units", "building-community", _("Units")),
         Place("/check-in", "square-check", _("Check-in"), rooms),
         Place("/admin", "settings", _("Administration"), office, apart=True),
@@ -71,8 +81,7 @@ def _navigation(path: str, user: SignedIn) -> list[dict[str, Any]]:
             "href": place.href,
             "icon": place.icon,
             "label": place.label,
-            "active": path == place.href
-            or (place.href != "/" and path.startswith(place.href + "/")),
+            "active": place.holds(path),
             "apart": place.apart,
             "badge": None,
         }
