@@ -1,6 +1,6 @@
 """Directives: drafts and their files, issuing, sending, receipts, recall."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -51,6 +51,13 @@ from rooms.kernel import LARGEST_ID, civil_day, utcnow
 from rooms.policies import Actor
 
 FileNumber = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]
+
+
+@dataclass(frozen=True, slots=True)
+class FileIn:
+    """The file stands in the part called `data`; a part without a file name is text, and refused."""
+
+    data: UploadFile
 
 
 def _shown(session: Session, actor: Actor, directive_id: int, on: date) -> DirectiveOut:
@@ -175,18 +182,18 @@ def upload_file(
     db: Database,
     settings: Settings,
     directive_id: Id,
-    data: Annotated[UploadFile, Body(media_type=RequestEncodingType.MULTI_PART)],
+    data: Annotated[FileIn, Body(media_type=RequestEncodingType.MULTI_PART)],
 ) -> FileOut:
     """The first is the document itself, PDF or DOCX; the same content is not added twice."""
     now = utcnow()
     with db.transaction() as session:
         # Whoever may not add shall not fill the disk.
         directive_to_change(session, request.user.actor, directive_id, civil_day(now))
-    with data.file as stream:
+    with data.data.file as stream:
         received = FolderStore(settings.files).put(
             cast("BinaryIO", stream),  # a spooled file reads like one
-            data.content_type,
-            data.filename,
+            data.data.content_type,
+            data.data.filename,
             settings.max_upload_mb * MEGABYTE,
         )
     with db.transaction() as session:

@@ -99,6 +99,13 @@ def test_programs_change_a_draft_and_nothing_that_is_issued(
         content = io.BytesIO(PDF_BYTES + name.encode())
         sent = {"data": (name, content, "application/pdf")}
         assert client.post(f"{path}/files", files=sent, headers=clerk).status_code == 201
+    boundary = {"content-type": "multipart/form-data; boundary=x"}
+    for part in (
+        b'--x\r\nContent-Disposition: form-data; name="data"\r\n\r\nwords\r\n--x--\r\n',
+        b"",
+    ):
+        text = client.post(f"{path}/files", content=part, headers=clerk | boundary)
+        assert text.status_code == 422, text.text
     change = {"title": "Kế hoạch mới", "deadline": None, "number": 7, "remove_files": [1]}
     changed = client.patch(path, json=change | {"version": made["version"]}, headers=clerk)
     assert changed.status_code == 200, changed.text
