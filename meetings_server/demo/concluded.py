@@ -12,6 +12,7 @@ from minutes.content import TaskRow
 from minutes.drafting import open_draft, save, submit
 from minutes.signing import issue
 from minutes.storage import FolderStore
+from rooms.audience import Rule
 from rooms.hierarchy import load_tree
 from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
@@ -37,7 +38,7 @@ def hold_and_minute(
         MeetingKind.THEMATIC,
         at(day, 8),
         2,
-        [*ALL_LEVELS[:2]],
+        [*ALL_LEVELS[:2], Rule(include=True, by="subtree", unit="006")],
         "Báo cáo sơ kết",
         "Ý kiến các điểm cầu",
         "Kết luận của chủ trì",

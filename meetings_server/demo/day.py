@@ -204,8 +204,8 @@ def hold(database: Database, host: Host, request: MeetingRequest, now: datetime)
 def _reports(database: Database, meeting_id: int, person_id: int) -> list[list[CheckIn]]:
     """Ready ones, then the present, then the late and one whose line was lost. A few never come."""
     with database.reader() as session:
-        points = session.scalars(
-            select(Participation.point_id)
+        points = session.execute(
+            select(Participation.point_id, Participation.is_main)
             .where(
                 Participation.meeting_id == meeting_id,
                 standing_invitation(),
@@ -217,8 +217,9 @@ def _reports(database: Database, meeting_id: int, person_id: int) -> list[list[C
     ready: list[CheckIn] = []
     present: list[CheckIn] = []
     late: list[CheckIn] = []
-    for point_id in points:
-        lot = chance.random()
+    for point_id, is_main in points:
+        # Where the chair sits, somebody is there.
+        lot = 0.0 if is_main else chance.random()
         there = CheckIn(
             meeting_id, point_id, "present", person_id, Source.API, chance.randint(4, 24)
         )
@@ -228,5 +229,7 @@ def _reports(database: Database, meeting_id: int, person_id: int) -> list[list[C
             present.append(there)
         elif lot < 0.95:  # noqa: PLR2004
             late.append(there)
-    late.append(CheckIn(meeting_id, points[-1], "lost", person_id, Source.API, note="Mất mạng"))
+    late.append(
+        CheckIn(meeting_id, points[-1].point_id, "lost", person_id, Source.API, note="Mất mạng")
+    )
     return [ready, present, late]
