@@ -279,4 +279,7 @@ if (kept) {
   unsaved = true;
   say("info", t("minutes.restored"));
   save();
+} else if ([...editor.querySelectorAll("textarea[data-part]")].some((field) => field.value !== field.defaultValue)) {
+  // Typed before this script had come.
+  changed();
 }

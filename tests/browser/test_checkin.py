@@ -79,7 +79,7 @@ def test_without_a_network_it_is_kept_and_sent_later_in_order(visitor: Visitor, 
 
 
 def test_what_waits_survives_a_reload_of_the_page(visitor: Visitor, quiet: Day) -> None:
-    page = opened(visitor, quiet, "truc.dongda", "00196")
+    page = opened(visitor, quiet, "truc.dongda", "00199")
     page.route(
         "**/check-in/*/*",
         lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
@@ -92,9 +92,9 @@ def test_what_waits_survives_a_reload_of_the_page(visitor: Visitor, quiet: Day) 
     page.context.set_offline(False)
     page.goto("/check-in")
     expect(page.locator("#unsent")).to_be_hidden()
-    page.goto(quiet.check_in("00196"))
+    page.goto(quiet.check_in("00199"))
     expect(page.locator("#time-line li")).to_have_count(1)
-    assert line(quiet, "00196") == [("present", None)]
+    assert line(quiet, "00199") == [("present", None)]
 
 
 def test_help_is_asked_for_with_a_word_and_a_colleague_sees_it(

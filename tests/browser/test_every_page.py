@@ -170,6 +170,8 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
     _log_in(secretary, SECRETARY)
     secretary.goto(f"/meetings/{meeting_id}/minutes")
     secretary.get_by_role("button", name="Lập dự thảo").click()
+    expect(secretary.locator("#field-conclusions")).to_be_visible()
+    secretary.wait_for_load_state("load")
     secretary.locator("#field-conclusions").fill("Các phường hoàn thành trước ngày 30.")
     expect(secretary.locator("#save-state")).to_contain_text("Đã lưu", timeout=15_000)
     secretary.locator("#submit-button").click()

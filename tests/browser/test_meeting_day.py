@@ -189,6 +189,7 @@ def write_minutes(page: Page, meeting_url: str) -> None:
     page.goto(f"{meeting_url}/minutes")
     page.get_by_role("button", name="Lập dự thảo").click()
     expect(page.locator("[data-part=said]").first).to_be_visible()
+    page.wait_for_load_state("load")
     expect(page.locator(".facts-column")).to_contain_text(WARD)
     page.locator("[data-part=said]").first.fill("Các phường báo cáo tiến độ; còn ba hồ sơ chậm.")
     page.locator("#field-conclusions").fill("Các phường hoàn thành trước ngày 30.")
