@@ -77,6 +77,13 @@ class Actor:
     person_id: int
     name: str
     unit_id: int
+    on_behalf_of: int | None = None
+    """The official for whom a secretary acts: a person's id. Records name both."""
+
+    @property
+    def principal_id(self) -> int:
+        """Whose affairs these are: the official's where somebody acts on behalf, else one's own."""
+        return self.person_id if self.on_behalf_of is None else self.on_behalf_of
 
 
 UnitColumn = InstrumentedAttribute[int] | ColumnElement[int] | InstrumentedAttribute[int | None]

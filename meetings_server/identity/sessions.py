@@ -92,10 +92,12 @@ class SignedIn:
     """Somebody else knows the password: it is replaced before anything else."""
     login: str = ""
     """The hash of the secret that was shown: `standing` says whether it still opens anything."""
+    on_behalf_of: int | None = None
+    """The official for whom this person acts in this login: a person's id."""
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.person_id, self.name, self.unit_id)
+        return Actor(self.person_id, self.name, self.unit_id, self.on_behalf_of)
 
 
 def _digest(secret: str) -> str:
