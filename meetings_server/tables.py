@@ -19,10 +19,14 @@ from rooms import (
     booking,
     bridge_points,
     earlier_replies,
+    equipment,
+    faults,
     feeds,
     hierarchy,
     meetings,
+    outages,
     people,
+    technicians,
 )
 from rooms.kernel import Base
 
@@ -32,12 +36,15 @@ WITH_TABLES = (
     bridge_points,
     directives,
     earlier_replies,
+    equipment,
+    faults,
     feeds,
     hierarchy,
     idempotency,
     marks,
     meeting_minutes,
     meetings,
+    outages,
     outbox,
     paper_pointers,
     papers,
@@ -48,6 +55,7 @@ WITH_TABLES = (
     sessions,
     storage,
     tasks,
+    technicians,
     throttle,
 )
 

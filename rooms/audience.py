@@ -21,9 +21,10 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rooms.bridge_points import BridgePoint, Outage, out_between
+from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Node, Tree, UnknownUnit
 from rooms.kernel import Invalid
+from rooms.outages import Outage, out_between
 
 MOST_RULES = 1_000
 

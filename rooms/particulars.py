@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from rooms.audience import Rule
 from rooms.booking import LONGEST_MARGIN, LONGEST_MEETING
-from rooms.bridge_points import Outage, out_between, point_by_id
+from rooms.bridge_points import point_by_id
 from rooms.folding import fold
 from rooms.kernel import Conflict, FieldInvalid, bounded_text, is_time_zone, require_text
 from rooms.meetings import AgendaItem, Meeting, MeetingKind
+from rooms.outages import Outage, out_between
 from rooms.people import person_by_id
 
 MINUTE = timedelta(minutes=1)

@@ -23,10 +23,11 @@ from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.identity.passwords import Credential, set_password
 from rooms.audience import Rule
-from rooms.bridge_points import BridgePoint, EndpointKind, points_of, report_outage
+from rooms.bridge_points import BridgePoint, EndpointKind, points_of
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
 from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
+from rooms.outages import report_outage
 from rooms.particulars import MeetingRequest
 from rooms.people import NewPerson, add_person, grant_role
 from rooms.policies import Actor

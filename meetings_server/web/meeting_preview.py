@@ -17,11 +17,11 @@ from meetings_server.web.meeting_typing import Refusal, Typed, typed_start
 from meetings_server.web.meeting_words import LEVELS, OBSTACLES, chips, word
 from rooms.audience import Resolution, resolve
 from rooms.booking import BookingConflict, Clash, clashes_at
-from rooms.bridge_points import Outage, out_between
 from rooms.earlier_replies import answered_by_units
 from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, DomainError, civil_day
 from rooms.meetings import Meeting, MeetingState, Participation, invited
+from rooms.outages import Outage, out_between
 from rooms.policies import Actor
 from rooms.slots import next_free
 from rooms.workdays import INVITATION_NOTICE, latest_invitation_day

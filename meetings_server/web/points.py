@@ -16,19 +16,15 @@ from meetings_server.web.units import WORDS
 from rooms.bridge_points import (
     BridgePoint,
     EndpointKind,
-    Outage,
     PointFacts,
-    UnknownOutage,
     add_point,
     change_point,
-    close_outage,
-    outages_since,
     point_by_id,
-    report_outage,
 )
 from rooms.directory import paths
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
+from rooms.outages import Outage, UnknownOutage, close_outage, outages_since, report_outage
 from rooms.policies import Permission, permissions_at, require
 
 TEXTS = (

@@ -14,10 +14,11 @@ from meetings_server.web.pages import PageRequest, render
 from minutes.desks import Filed, Search, Waiting, incoming, waiting_for
 from minutes.meeting_minutes import Minutes, MinutesState
 from rooms.attendance import PointState, Presence
-from rooms.bridge_points import BridgePoint, Outage
+from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
 from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply, visible
+from rooms.outages import Outage
 from rooms.people import Role
 from rooms.policies import Actor, Permission, governed
 from rooms.workdays import add_working_days, latest_invitation_day

@@ -18,7 +18,6 @@ from meetings_server.reading import RowId, read_day, read_number
 from meetings_server.web.meeting_words import LEVELS, word, words
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
 from meetings_server.web.unit_words import ENDPOINTS, EXTENTS, ROLES, below_text, counted
-from rooms.bridge_points import equipment_of
 from rooms.catalogue import write_units
 from rooms.contacts import change_contact
 from rooms.directory import (
@@ -35,6 +34,7 @@ from rooms.finding import coming_meetings, find_people, roles_held
 from rooms.folding import fold, marked
 from rooms.hierarchy import Unit, unit_by_code, unit_by_id
 from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
+from rooms.outages import equipment_of
 from rooms.policies import Permission, permissions_at, require
 
 PAGE = 100

@@ -7,19 +7,21 @@ import pytest
 from meetings_server.database import Database
 from rooms.bridge_points import (
     EndpointKind,
-    OutageOver,
     PointFacts,
-    UnknownOutage,
     add_point,
     change_point,
-    close_outage,
-    outages_since,
     points_of,
-    report_outage,
 )
 from rooms.contacts import change_contact
 from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.outages import (
+    OutageOver,
+    UnknownOutage,
+    close_outage,
+    outages_since,
+    report_outage,
+)
 from rooms.policies import NotPermitted
 from tests.factories import make_city
 

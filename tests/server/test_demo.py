@@ -25,10 +25,10 @@ from minutes.circulation import late_receipts
 from minutes.meeting_minutes import Minutes
 from minutes.papers import papers_of
 from rooms.attendance import AttendanceEntry
-from rooms.bridge_points import Outage
 from rooms.catalogue import read_shipped
 from rooms.hierarchy import Unit
 from rooms.meetings import Meeting, MeetingState, Participation, invited
+from rooms.outages import Outage
 from rooms.people import Person
 from rooms.roll_call import present_and_absent
 from rooms.rollup import state_at

@@ -9,10 +9,11 @@ from litestar.testing import TestClient
 from sqlalchemy import event, select
 
 from meetings_server.database import Database
-from rooms.bridge_points import BridgePoint, Outage
+from rooms.bridge_points import BridgePoint
 from rooms.catalogue import parse_units
 from rooms.hierarchy import Succession, Unit, import_units
 from rooms.kernel import civil_day, utcnow
+from rooms.outages import Outage
 from tests.conftest import SignIn
 from tests.factories import City, make_city, make_hanoi, scheduled_meeting, unit_rows
 
