@@ -5,6 +5,8 @@ CATALOGUE ?= hanoi-2021
 DATA ?=
 # More for pytest, such as `make test TESTS=tests/rooms` or `make test TESTS="-k booking"`.
 TESTS ?=
+# How many tests run side by side, each with servers of its own; 0 shows their output as it comes.
+WORKERS ?= auto
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +16,7 @@ LOCK := requirements.lock
 
 help:
 	@echo "make demo [PORT=8000] [CATALOGUE=hanoi-2021] [DATA=folder]   a server with the units of Hà Nội"
-	@echo "make test [TESTS=...]   lint, types, import contracts, all tests"
+	@echo "make test [TESTS=...] [WORKERS=auto]   lint, types, import contracts, all tests"
 	@echo "make load               the load programs at full size"
 	@echo "make lock               pin the versions that are installed now"
 	@echo "make wheel              build dist/*.whl"
@@ -28,7 +30,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 $(TESTS)
 
 load: $(VENV)/.ready-to-test
 	@set -e; for program in tests/load/*.py; do echo "== $$program"; $(BIN)/python $$program; done
