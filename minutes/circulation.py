@@ -174,6 +174,7 @@ def _send(
         rules=[rule.as_json() for rule in rules],
         sent_at=now,
         sent_by=actor.person_id,
+        on_behalf_of_id=actor.on_behalf_of,
         deadline=deadline or directive.deadline,
     )
     session.add(round_)
@@ -292,6 +293,7 @@ def acknowledge(
     if receipt.acknowledged_at is None:
         receipt.acknowledged_at = now
         receipt.acknowledged_by = actor.person_id
+        receipt.acknowledged_on_behalf_of_id = actor.on_behalf_of
         receipt.note = told
         session.flush()
         record(session, Acknowledged(directive_id, unit_id))

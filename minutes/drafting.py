@@ -230,6 +230,7 @@ def _keep(
             version=minutes.version,
             content=minutes.content,
             author_id=actor.person_id,
+            on_behalf_of_id=actor.on_behalf_of,
             at=now,
         )
     )

@@ -43,6 +43,8 @@ class Circulation(Base):
     """As they were said, see `rooms.audience`."""
     sent_at: Mapped[datetime]
     sent_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official for whom it was sent."""
     deadline: Mapped[datetime | None]
     """By when these recipients have to confirm."""
 
@@ -63,6 +65,8 @@ class Receipt(Base):
     read_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    acknowledged_on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official for whom a secretary confirmed."""
     note: Mapped[str] = mapped_column(default="")
 
     circulation: Mapped[Circulation] = relationship(lazy="raise")

@@ -101,6 +101,8 @@ class TaskNote(Base):
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"), index=True)
     at: Mapped[datetime]
     author_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official for whom the author wrote."""
     text: Mapped[str]
 
 
@@ -230,6 +232,7 @@ def follow_up(session: Session, actor: Actor, task_id: int, said: FollowUp, now:
                 task_id=task.id,
                 at=now,
                 author_id=actor.person_id,
+                on_behalf_of_id=actor.on_behalf_of,
                 text=require_text("note", said.note, LONGEST_NOTE),
             )
         )

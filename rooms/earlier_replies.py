@@ -30,6 +30,7 @@ class EarlierReply(Base):
     reply_reason: Mapped[str]
     replied_at: Mapped[datetime | None]
     replied_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    replied_on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     delegate_name: Mapped[str]
     delegate_title: Mapped[str]
     is_substitute: Mapped[bool]
@@ -37,7 +38,15 @@ class EarlierReply(Base):
     __table_args__ = (Index(None, "participation_id", "id"),)
 
 
-ANSWER = ("reply", "reply_reason", "replied_at", "replied_by", "delegate_name", "delegate_title")
+ANSWER = (
+    "reply",
+    "reply_reason",
+    "replied_at",
+    "replied_by",
+    "replied_on_behalf_of_id",
+    "delegate_name",
+    "delegate_title",
+)
 """The columns of an answer that both tables have under the same name, besides `is_substitute`."""
 
 
@@ -80,6 +89,7 @@ def ask_again(
             reply_reason="",
             replied_at=None,
             replied_by=None,
+            replied_on_behalf_of_id=None,
             delegate_name="",
             delegate_title="",
             is_substitute=False,

@@ -163,6 +163,8 @@ class Participation(Base):
     reply_reason: Mapped[str] = mapped_column(default="")
     replied_at: Mapped[datetime | None]
     replied_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    replied_on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official for whom a secretary replied."""
     delegate_name: Mapped[str] = mapped_column(default="")
     delegate_title: Mapped[str] = mapped_column(default="")
     is_substitute: Mapped[bool] = mapped_column(default=False)
@@ -187,11 +189,14 @@ class MeetingChange(Base):
     meeting_id: Mapped[int] = mapped_column(ForeignKey("meeting.id"), index=True)
     at: Mapped[datetime]
     actor_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    on_behalf_of_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official for whom the actor did it."""
     action: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
-    actor: Mapped[Person] = relationship(lazy="raise")
+    actor: Mapped[Person] = relationship(lazy="raise", foreign_keys=[actor_id])
+    on_behalf_of: Mapped[Person | None] = relationship(lazy="raise", foreign_keys=[on_behalf_of_id])
 
 
 @dataclass
@@ -335,6 +340,7 @@ def note_change(
             meeting_id=meeting.id,
             at=now,
             actor_id=actor.person_id,
+            on_behalf_of_id=actor.on_behalf_of,
             action=action,
             reason=reason,
             detail=detail,

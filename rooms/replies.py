@@ -84,5 +84,6 @@ def reply(
     participation.is_substitute = answer.is_substitute
     participation.replied_at = now
     participation.replied_by = actor.person_id
+    participation.replied_on_behalf_of_id = actor.on_behalf_of
     record(session, Replied(meeting.id, participation.id))
     return participation

@@ -39,6 +39,8 @@ class LoginSession(Base):
     expires_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     """To about ten minutes: see `LAST_SEEN_GRAIN`."""
+    acting_for_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """The official on whose behalf this browser acts until that is left or ends."""
     user_agent: Mapped[str] = mapped_column(default="")
     """What the browser calls itself, cut to 300 characters."""
     address: Mapped[str] = mapped_column(default="")
