@@ -6,6 +6,7 @@ from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
 from minutes import (
     directives,
+    inheritance,
     meeting_minutes,
     paper_pointers,
     papers,
