@@ -43,6 +43,7 @@ WITH_TABLES = (
     feeds,
     hierarchy,
     idempotency,
+    inheritance,
     lending,
     marks,
     meeting_minutes,

@@ -5,11 +5,11 @@ ancestry on a day of that life. This module leads from one span to the next.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Select, literal, or_, select, union
+from sqlalchemy import Row, Select, literal, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from rooms.directory import Step, paths
@@ -24,8 +24,8 @@ def days_of_change(session: Session) -> list[date]:
     """
     begins = select(UnitAncestry.valid_from).where(UnitAncestry.depth <= 1)
     ends = select(Unit.valid_until).where(Unit.valid_until.is_not(None))
-    days: list[date] = [row[0] for row in session.execute(union(begins, ends)).all()]
-    return sorted(days)
+    days: Sequence[Row[date]] = session.execute(union(begins, ends)).all()
+    return sorted(row[0] for row in days)
 
 
 def shape_on(days: list[date], on: date) -> date:
