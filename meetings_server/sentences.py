@@ -18,11 +18,18 @@ from meetings_server.i18n import mark
 SENTENCES: dict[str, str] = {
     "already_booked": mark("This meeting has been made already; nothing was made twice."),
     "audience_rule_invalid": mark("Audience rule {index}: {problem} {value}"),
+    "backup_newer": mark(
+        "The backup was made by a newer version of this program (revision {revision}). Install that version, then restore."
+    ),
+    "backup_unreadable": mark("The file is no backup, or not a whole one: {problem}"),
     "booking_conflict": mark(
         "Other meetings hold bridge points at this time. Choose another time or other points."
     ),
     "check_in_not_open": mark("Check-in opens at {opens_at}."),
     "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
+    "database_not_empty": mark(
+        "A backup is restored into an empty database; this one has {rows} rows of {table}. Name another one with MEETINGS_DATABASE_URL."
+    ),
     "cursor_invalid": mark("The cursor does not belong to this list; begin without one."),
     "directive_state": mark("The document is not in a state that allows this. Reload the page."),
     "idempotency_key_reused": mark("The Idempotency-Key came with another request before: {key}"),
@@ -47,6 +54,9 @@ SENTENCES: dict[str, str] = {
     "file_unpacks_too_large": mark(
         "The file unpacks to far more than it seems and was refused. Save it again with smaller pictures."
     ),
+    "in_person_only": mark(
+        "This takes the person themselves: signing, issuing and lending rights cannot be done on behalf of somebody. Stop acting for them first."
+    ),
     "last_administrator": mark(
         "{person} is the last administrator of {unit}. Name another one first."
     ),
@@ -69,6 +79,9 @@ SENTENCES: dict[str, str] = {
         "You can pass it on only to units below yours; these lie elsewhere: {units}"
     ),
     "paper_doubled": mark("The same file is among the papers already: “{title}”."),
+    "old_workbook": mark(
+        "The file is an old Excel file (.xls) or has a password. Save it as XLSX without a password and try again."
+    ),
     "outage_over": mark("The point has been in service again since {ended_at}."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
     "correction_reason_missing": mark("State what is corrected and why; it is printed."),
@@ -86,6 +99,7 @@ SENTENCES: dict[str, str] = {
     "send_back_reason_missing": mark("Say what the secretary has to change."),
     "server_stopping": mark("The server is restarting; nothing was saved. Try again in a moment."),
     "password_change_due": mark("Choose a password of your own first; open “My account”."),
+    "sheet_unclear": mark("Several sheets of the workbook hold a list: {sheets}. Choose one."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
     ),
@@ -97,6 +111,10 @@ SENTENCES: dict[str, str] = {
         "an administrator can give you a new password."
     ),
     "too_many_at_once": mark("Too many check-ins at once. Try again in {seconds} seconds."),
+    "too_many_columns": mark(
+        "The table has more than {most} columns. Take out what is not needed."
+    ),
+    "too_many_rows": mark("The table has more than {most} rows. Split it into several files."),
     "units_exist": mark("Units with these codes exist already on {on}: {units}"),
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
@@ -121,6 +139,12 @@ SENTENCES: dict[str, str] = {
     "unknown_unit": mark("No unit has the code {unit} on {on}."),
     "upload_cut_short": mark("The upload broke off. Upload the file again."),
     "username_taken": mark("The user name {username} is taken."),
+    "workbook_damaged": mark(
+        "The file cannot be read as an XLSX workbook. Open it on your computer, save it as XLSX and try again."
+    ),
+    "workbook_unpacks_too_large": mark(
+        "The workbook unpacks to more than {megabytes} MB and was refused. Keep only the list in it."
+    ),
 }
 """By the code of a `DomainError`."""
 

@@ -1,17 +1,17 @@
-"""Lists of units as CSV: reading a file with errors by line and column, and the lists we ship."""
+"""Lists of units: reading one with errors by line and column, and the lists we ship."""
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
 
 from rooms.addresses import mail_address, telephone
 from rooms.hierarchy import UnitRow, UnitsNotSound
-from rooms.kernel import FieldInvalid, Invalid, NotFound
+from rooms.kernel import FieldInvalid, NotFound
+from rooms.sheets import Fault, Row, Sheet, read_sheet, write_csv
 
-REQUIRED_COLUMNS = ("code", "parent_code", "level", "kind", "name")
+COLUMNS = ("code", "parent_code", "level", "kind", "name", "lat", "lon", "email", "phone")
+REQUIRED_COLUMNS = COLUMNS[:5]
 LONGEST = 200
 
 
@@ -20,21 +20,6 @@ class UnknownCatalogue(NotFound):
     code: ClassVar[str] = "unknown_catalogue"
     name: str
     known: list[str]
-
-
-@dataclass
-class NotUtf8(Invalid):
-    """The bytes are not UTF-8. `line` is the first line that is not, counted from 1."""
-
-    code: ClassVar[str] = "not_utf8"
-    line: int
-
-
-@dataclass
-class ColumnsMissing(Invalid):
-    code: ClassVar[str] = "columns_missing"
-    missing: list[str]
-    found: list[str]
 
 
 def shipped() -> list[str]:
@@ -54,74 +39,45 @@ def read_shipped(name: str) -> list[UnitRow]:
 
 
 def parse_units(content: bytes) -> list[UnitRow]:
-    """Rows of a CSV file of units, comma or semicolon separated, UTF-8 with or without BOM.
+    """Rows of a list of units, CSV or XLSX.
 
-    Raises `NotUtf8`, `ColumnsMissing`, or `UnitsNotSound` with every faulty cell.
+    Raises what `read_sheet` raises, `ColumnsMissing`, or `UnitsNotSound` with every faulty cell.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        raise NotUtf8(content.count(b"\n", 0, wrong.start) + 1) from None
-    header = text.partition("\n")[0]
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        columns = list(reader.fieldnames or ())
-    except csv.Error:
-        raise UnitsNotSound([(1, "", "not_readable", "")]) from None
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        raise ColumnsMissing(missing, columns)
-    rows: list[UnitRow] = []
-    problems: list[tuple[int, str, str, str]] = []
-    try:
-        for cells in reader:
-            row = _parse_row(reader.line_num, cells, problems)
-            if row is not None:
-                rows.append(row)
-    except csv.Error:
-        # A quotation mark that never closes swallows the rest of the file into one cell.
-        problems.append((reader.line_num, "", "not_readable", ""))
+    return units_of(read_sheet(content, COLUMNS))
+
+
+def units_of(sheet: Sheet) -> list[UnitRow]:
+    """The units of a table. Raises `ColumnsMissing`, `UnitsNotSound`."""
+    sheet.require(REQUIRED_COLUMNS)
+    problems = list(sheet.faults)
+    faulty = {(fault.line, fault.column) for fault in problems}
+    rows = [_unit_of(row, faulty, problems) for row in sheet.rows]
     if not rows and not problems:
-        problems.append((1, "code", "empty", ""))
+        problems.append(Fault(1, "code", "empty", ""))
     if problems:
-        raise UnitsNotSound(problems)
+        raise UnitsNotSound(sorted(problems, key=lambda fault: fault.line))
     return rows
 
 
-def _parse_row(
-    line: int, cells: dict[str, str | None], problems: list[tuple[int, str, str, str]]
-) -> UnitRow | None:
-    before = len(problems)
-    # The csv module keeps surplus cells under the key None.
-    surplus = cells.pop(None, None)  # type: ignore[call-overload]  # the stubs know no None key
-    text = {name: (value or "").strip() for name, value in cells.items()}
-    if surplus:
-        problems.append((line, "", "too_many_cells", ""))
-    problems.extend(
-        (line, column, "missing", "")
-        for column in ("code", "level", "kind", "name")
-        if not text[column]
-    )
-    problems.extend(
-        (line, column, "too_long", value[:40])
-        for column, value in text.items()
-        if len(value) > LONGEST
-    )
-    problems.extend(
-        (line, column, "control_characters", "")
-        for column, value in text.items()
-        if any(c < " " for c in value)
-    )
+def _unit_of(row: Row, faulty: set[tuple[int, str]], problems: list[Fault]) -> UnitRow:
+    line, text = row
+
+    def fault(column: str, problem: str, value: str = "") -> None:
+        # A cell that could not be read is told once.
+        if (line, column) not in faulty:
+            problems.append(Fault(line, column, problem, value[:40]))
+
+    for column in ("code", "level", "kind", "name"):
+        if not text[column]:
+            fault(column, "missing")
+    for column, value in text.items():
+        if len(value) > LONGEST:
+            fault(column, "too_long", value)
     for column, check in (("email", mail_address), ("phone", telephone)):
         try:
             check(column, text.get(column))
         except FieldInvalid as wrong:
-            problems.append((line, column, wrong.problem, text[column][:40]))
-    lat = _degrees(line, "lat", text.get("lat", ""), 90, problems)
-    lon = _degrees(line, "lon", text.get("lon", ""), 180, problems)
-    if len(problems) > before:
-        return None
+            fault(column, wrong.problem, text[column])
     return UnitRow(
         line,
         text["code"],
@@ -129,36 +85,28 @@ def _parse_row(
         text["level"],
         text["kind"],
         text["name"],
-        lat,
-        lon,
+        _degrees("lat", text.get("lat", ""), 90, fault),
+        _degrees("lon", text.get("lon", ""), 180, fault),
         text.get("email") or None,
         text.get("phone") or None,
     )
 
 
 def _degrees(
-    line: int, column: str, value: str, bound: int, problems: list[tuple[int, str, str, str]]
+    column: str, text: str, bound: int, fault: Callable[[str, str, str], None]
 ) -> float | None:
-    if not value:
+    if not text:
         return None
     try:
-        degrees = float(value)
+        degrees = float(text)
     except ValueError:
-        problems.append((line, column, "not_a_number", value[:40]))
+        fault(column, "not_a_number", text)
         return None
     if not -bound <= degrees <= bound:
-        problems.append((line, column, "out_of_range", value[:40]))
-        return None
+        fault(column, "out_of_range", text)
     return degrees
 
 
-COLUMNS = ("code", "parent_code", "level", "kind", "name", "lat", "lon", "email", "phone")
-
-
 def write_units(rows: Iterable[UnitRow]) -> bytes:
-    """A list of units as CSV, UTF-8 with a BOM so that office programs see it; `parse_units` reads it."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, column) for column in COLUMNS] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
+    """A list of units as CSV; `parse_units` reads it."""
+    return write_csv(COLUMNS, [[getattr(row, column) for column in COLUMNS] for row in rows])

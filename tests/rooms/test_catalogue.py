@@ -4,16 +4,9 @@ from collections import Counter
 
 import pytest
 
-from rooms.catalogue import (
-    ColumnsMissing,
-    NotUtf8,
-    UnknownCatalogue,
-    parse_units,
-    read_shipped,
-    shipped,
-    write_units,
-)
+from rooms.catalogue import UnknownCatalogue, parse_units, read_shipped, shipped, write_units
 from rooms.hierarchy import UnitsNotSound
+from rooms.sheets import ColumnsMissing, NotUtf8
 
 HEAD = "code,parent_code,level,kind,name,lat,lon,email,phone\n"
 
@@ -66,9 +59,12 @@ def test_another_encoding_is_refused_with_its_line() -> None:
     assert refused.value.line == 3
 
 
-def test_utf16_is_refused() -> None:
+def test_utf16_is_read_where_it_says_so() -> None:
+    text = HEAD + "01,,city,Thành phố,Hà Nội,,,,\n"
+    (row,) = parse_units(text.encode("utf-16"))
+    assert row.name == "Hà Nội"
     with pytest.raises(NotUtf8):
-        parse_units(HEAD.encode("utf-16"))
+        parse_units(text.encode("utf-16-le"))
 
 
 def test_columns_that_miss_are_named() -> None:
