@@ -161,7 +161,7 @@ def send_back(
     Raises `UnknownMinutes`, `NotTheChair`, `NotPermitted`, `MinutesNotOpen`,
     `SendBackReasonMissing`, `FieldInvalid`.
     """
-    minutes, meeting = chaired(session, actor, minutes_id, now)
+    minutes, meeting = chaired(session, actor, minutes_id, now, Permission.MINUTES_REVIEW)
     expect(minutes, "send_back", MinutesState.SUBMITTED)
     said = bounded_text("reason", reason, LONGEST_REASON)
     if not said:

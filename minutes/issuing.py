@@ -33,8 +33,9 @@ from minutes.registers import (
 from minutes.storage import ReceivedFile, keep
 from rooms.folding import fold
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, bounded_text, civil_day, record, require_text
+from rooms.lineage import require_existing
 from rooms.meetings import visible_meeting
-from rooms.policies import Actor, Permission, require
+from rooms.policies import Actor, Permission, require, require_in_person
 
 LONGEST_TITLE = 500
 LONGEST_NAME = 120
@@ -79,10 +80,11 @@ def draft_directive(
 
     The same `request_key` of the same person again gives the directive of the first time. Raises
     `StateSecretRefused` before anything else is looked at, `FieldInvalid`, `NotPermitted`,
-    `NumberTaken`, `FileTypeRefused` where the document is neither PDF nor DOCX.
+    `UnitEnded`, `NumberTaken`, `FileTypeRefused` where the document is neither PDF nor DOCX.
     """
     require_open(new.secrecy)
     require(session, actor, Permission.DIRECTIVE_WRITE, new.issuing_unit_id, civil_day(now))
+    require_existing(session, new.issuing_unit_id, civil_day(now))
     known = _of_request(session, actor, request_key)
     if known is not None:
         return known
@@ -283,10 +285,12 @@ def issue(
     """Issue a draft under `number`, under the number of the draft, or under the register's next.
 
     Raises `UnknownDirective`, `NotPermitted`, `DirectiveWrongState` (also the second time),
-    `MainFileMissing`, `NumberTaken`, `FieldInvalid`.
+    `UnitEnded`, `MainFileMissing`, `NumberTaken`, `FieldInvalid`, `InPersonOnly`.
     """
     directive = directive_to_change(session, actor, directive_id, civil_day(now))
+    require_in_person(actor)
     require_state(directive, DirectiveState.DRAFT, "issue")
+    require_existing(session, directive.issuing_unit_id, civil_day(now))
     if session.get(DirectiveFile, (directive.id, 1)) is None:
         raise MainFileMissing
     register = (directive.issuing_unit_id, DocumentKind(directive.kind), directive.year)

@@ -26,9 +26,9 @@ from sqlalchemy.orm import Mapped, Session, defer, joinedload, mapped_column, re
 
 from minutes.content import Content, content_of
 from rooms.kernel import Base, Conflict, Denied, NotFound, civil_day
-from rooms.meetings import Meeting, visible
+from rooms.meetings import Meeting, chaired_by, visible
 from rooms.people import Person
-from rooms.policies import Actor, Permission, governed, require
+from rooms.policies import Actor, Permission, governed, require, require_in_person
 
 
 class MinutesState(StrEnum):
@@ -146,7 +146,7 @@ def readable(actor: Actor, on: date) -> ColumnElement[bool]:
             select(Meeting.id).where(
                 or_(
                     governed(actor, Permission.MINUTES_WRITE, Meeting.host_unit_id, on),
-                    Meeting.chair_id == actor.person_id,
+                    chaired_by(actor, on),
                 )
             )
         ),
@@ -213,16 +213,23 @@ def locked(
 
 
 def chaired(
-    session: Session, actor: Actor, minutes_id: int, now: datetime
+    session: Session,
+    actor: Actor,
+    minutes_id: int,
+    now: datetime,
+    permission: Permission = Permission.MINUTES_ISSUE,
 ) -> tuple[Minutes, Meeting]:
-    """Minutes and meeting, locked, for their chair.
+    """Minutes and meeting, locked, for their chair, or to be reviewed by whom the chair entrusted.
 
-    Raises `UnknownMinutes`, `NotTheChair`, `NotPermitted`.
+    Raises `UnknownMinutes`, `NotTheChair`, `NotPermitted`, `InPersonOnly` where somebody else would
+    sign or issue.
     """
     minutes, meeting = locked(session, actor, minutes_id, now)
-    if meeting.chair_id != actor.person_id:
+    if permission is Permission.MINUTES_ISSUE:
+        require_in_person(actor)
+    if meeting.chair_id != actor.principal_id:
         raise NotTheChair(session.get_one(Person, meeting.chair_id).name)
-    require(session, actor, Permission.MINUTES_ISSUE, meeting.host_unit_id, civil_day(now))
+    require(session, actor, permission, meeting.host_unit_id, civil_day(now))
     return minutes, meeting
 
 

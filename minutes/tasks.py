@@ -37,7 +37,7 @@ from rooms.kernel import (
 )
 from rooms.meetings import Meeting, visible
 from rooms.people import Person
-from rooms.policies import Actor, NotPermitted, Permission, governed
+from rooms.policies import Actor, NotPermitted, Permission, governed, stands_for
 
 LONGEST_NOTE = 2_000
 
@@ -145,7 +145,7 @@ def answerable(actor: Actor, on: date) -> ColumnElement[bool]:
             select(Meeting.id).where(
                 or_(
                     governed(actor, Permission.MINUTES_WRITE, Meeting.host_unit_id, on),
-                    Meeting.chair_id == actor.person_id,
+                    stands_for(actor, Meeting.chair_id, on, Permission.MINUTES_WRITE),
                 )
             )
         ),

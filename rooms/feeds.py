@@ -170,6 +170,7 @@ def _standing(kind: FeedKind, of_id: int) -> ColumnElement[bool]:
 
 def _require(session: Session, actor: Actor, kind: FeedKind, of_id: int, now: datetime) -> None:
     today = civil_day(now)
+    actor = actor.in_own_name
     if kind is FeedKind.PERSON:
         if of_id != actor.person_id:
             raise NotYourCalendar
@@ -199,6 +200,8 @@ def subscriptions(session: Session, actor: Actor, now: datetime) -> list[Subscri
 
     Tokens are made where there were none: six statements at most, whatever the number.
     """
+    # An address outlives the day on which somebody acts on behalf of another.
+    actor = actor.in_own_name
     units = top_units(session, actor, Permission.MEETING_READ, civil_day(now))
     points = session.execute(
         select(BridgePoint.id, BridgePoint.name, Unit.name)

@@ -29,7 +29,7 @@ from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
 from rooms.kernel import LARGEST_ID, Base, Conflict, Event, NotFound
 from rooms.people import Person
-from rooms.policies import Actor, Permission, governed, require
+from rooms.policies import Actor, Permission, governed, require, stands_for
 
 
 class MeetingState(StrEnum):
@@ -260,6 +260,11 @@ class MeetingEnded(Event):
     meeting_id: int
 
 
+def chaired_by(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The meetings whose chair the actor is, or acts for."""
+    return stands_for(actor, Meeting.chair_id, on, Permission.MEETING_READ)
+
+
 def visible(actor: Actor, on: date) -> ColumnElement[bool]:
     """The meetings an actor may see: their unit hosts it, they chair it, or they are invited.
 
@@ -268,7 +273,7 @@ def visible(actor: Actor, on: date) -> ColumnElement[bool]:
     invitation = aliased(Participation)
     return or_(
         governed(actor, Permission.MEETING_READ, Meeting.host_unit_id, on),
-        Meeting.chair_id == actor.person_id,
+        chaired_by(actor, on),
         and_(
             Meeting.state.in_([state.value for state in PUBLISHED]),
             # Correlated: it looks only at the invitations of the meetings that are asked about.

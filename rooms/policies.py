@@ -1,21 +1,39 @@
-"""Who may do what, and why.
+"""Who may do what.
 
-A right comes from a role (`ROLE_PERMISSIONS`) that a person holds at a unit today (`RoleGrant`) and
-reaches everything below that unit. `governed()` says so as one SQL expression over any column that
-holds a unit's id: lists filter by it, single checks ask it, so that the two cannot drift.
+A right comes from a role (`ROLE_PERMISSIONS`) that holds at a unit on a day and reaches everything
+below that unit. Which grants are in effect for an actor, `grants_in_effect()` says in one place: their
+own, those of people whose substitute they are, or, while they act on behalf of an official, what that
+official has entrusted. `governed()` makes one SQL expression of it over any column that holds a unit's
+id: lists filter by it, single checks ask it, so that the two cannot drift. Why somebody has a right,
+`reasons` tells from the same expression.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import ClassVar
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    cast,
+    exists,
+    false,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.kernel import Denied
-from rooms.people import Role, RoleGrant
+from rooms.lending import Act, EntrustedAct, Entrustment, SubstitutedRole, Substitution, lent_on
+from rooms.people import Person, Role, RoleGrant
 
 
 class Permission(StrEnum):
@@ -32,6 +50,8 @@ class Permission(StrEnum):
     ATTENDANCE_READ = "attendance:read"
     ATTENDANCE_WRITE = "attendance:write"
     MINUTES_WRITE = "minutes:write"
+    MINUTES_REVIEW = "minutes:review"
+    """Look through what was submitted, and send it back."""
     MINUTES_ISSUE = "minutes:issue"
     DIRECTIVE_READ = "directive:read"
     DIRECTIVE_WRITE = "directive:write"
@@ -66,8 +86,27 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | _READ,
     Role.OPERATOR: frozenset({Permission.ATTENDANCE_WRITE}) | _READ,
     Role.TECHNICIAN: frozenset({Permission.ATTENDANCE_WRITE, Permission.POINT_WRITE}) | _READ,
-    Role.OFFICIAL: frozenset({Permission.MINUTES_ISSUE, Permission.DIRECTIVE_READ}) | _READ,
+    Role.OFFICIAL: frozenset(
+        {
+            Permission.REPLY_WRITE,
+            Permission.MINUTES_REVIEW,
+            Permission.MINUTES_ISSUE,
+            Permission.DIRECTIVE_READ,
+        }
+    )
+    | _READ,
 }
+
+ACT_PERMISSIONS: dict[Act, frozenset[Permission]] = {
+    Act.MEETINGS: frozenset({Permission.MEETING_WRITE}),
+    Act.REPLIES: frozenset({Permission.REPLY_WRITE}),
+    Act.MINUTES: frozenset({Permission.MINUTES_WRITE, Permission.MINUTES_REVIEW}),
+    Act.DIRECTIVES: frozenset({Permission.DIRECTIVE_WRITE, Permission.RECEIPT_WRITE}),
+}
+"""What a kind of acts comes to; what stands nowhere here (signing, accounts) is never entrusted."""
+
+ENTRUSTED_READING = _READ | {Permission.DIRECTIVE_READ}
+"""What whoever is entrusted with anything may read, as far as the official may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +124,11 @@ class Actor:
         """Whose affairs these are: the official's where somebody acts on behalf, else one's own."""
         return self.person_id if self.on_behalf_of is None else self.on_behalf_of
 
+    @property
+    def in_own_name(self) -> "Actor":
+        """The same person, for what concerns nobody but themselves."""
+        return replace(self, on_behalf_of=None)
+
 
 UnitColumn = InstrumentedAttribute[int] | ColumnElement[int] | InstrumentedAttribute[int | None]
 
@@ -93,34 +137,8 @@ def roles_with(permission: Permission) -> list[str]:
     return [role.value for role, held in ROLE_PERMISSIONS.items() if permission in held]
 
 
-def governed_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
-    """Ids of the units in which the actor holds a permission on a day."""
-    return (
-        select(UnitAncestry.unit_id)
-        .join(RoleGrant, RoleGrant.unit_id == UnitAncestry.ancestor_id)
-        .where(
-            RoleGrant.person_id == actor.person_id,
-            RoleGrant.role.in_(roles_with(permission)),
-            holding(on),
-            valid_on(UnitAncestry, on),
-        )
-    )
-
-
-def granted_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
-    """Ids of the units at which the actor's own grants for a permission stand: their desks."""
-    return select(RoleGrant.unit_id).where(
-        RoleGrant.person_id == actor.person_id,
-        RoleGrant.role.in_(roles_with(permission)),
-        holding(on),
-    )
-
-
-def governed(
-    actor: Actor, permission: Permission, unit: UnitColumn, on: date
-) -> ColumnElement[bool]:
-    """Whether the unit in a column lies where the actor holds a permission on a day."""
-    return unit.in_(governed_units(actor, permission, on))
+def acts_with(permission: Permission) -> list[str]:
+    return [act.value for act, held in ACT_PERMISSIONS.items() if permission in held]
 
 
 def holding(on: date) -> ColumnElement[bool]:
@@ -129,6 +147,111 @@ def holding(on: date) -> ColumnElement[bool]:
         RoleGrant.valid_from <= on,
         or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > on),
     )
+
+
+def grants_in_effect(actor: Actor, on: date, permission: Permission | None = None) -> Subquery:
+    """The grants from which the actor has rights on a day; those that give a permission, or all.
+
+    Columns: `grant_id`, `role`, `unit_id`, and the loan they come by: `substitution_id` where the
+    holder is away, `entrustment_id` where the actor acts on behalf of the holder, both NULL where the
+    grant is the actor's own. Of others only their own grants count, so that no loan is passed on.
+    """
+    wanted = [holding(on)]
+    if permission is not None:
+        wanted.append(RoleGrant.role.in_(roles_with(permission)))
+    no_loan = cast(null(), Integer)
+    columns = (RoleGrant.id.label("grant_id"), RoleGrant.role, RoleGrant.unit_id)
+    if actor.on_behalf_of is not None:
+        entrusted = (
+            select(
+                *columns,
+                no_loan.label("substitution_id"),
+                Entrustment.id.label("entrustment_id"),
+            )
+            .join(Entrustment, Entrustment.official_id == RoleGrant.person_id)
+            .where(*wanted, _entrusted(actor, on), _covers(permission))
+        )
+        return entrusted.subquery("in_effect")
+    own = select(*columns, no_loan.label("substitution_id"), no_loan.label("entrustment_id")).where(
+        RoleGrant.person_id == actor.person_id, *wanted
+    )
+    lent = (
+        select(*columns, Substitution.id, no_loan)
+        .join(Substitution, Substitution.absent_id == RoleGrant.person_id)
+        .join(
+            SubstitutedRole,
+            and_(
+                SubstitutedRole.substitution_id == Substitution.id,
+                SubstitutedRole.role == RoleGrant.role,
+            ),
+        )
+        .join(Person, Person.id == RoleGrant.person_id)
+        .where(
+            Substitution.substitute_id == actor.person_id,
+            lent_on(Substitution, on),
+            Person.active,
+            *wanted,
+        )
+    )
+    return union_all(own, lent).subquery("in_effect")
+
+
+def _entrusted(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The entrustments by which the actor acts on behalf of the official whom they name."""
+    return and_(
+        Entrustment.secretary_id == actor.person_id,
+        Entrustment.official_id == actor.on_behalf_of,
+        lent_on(Entrustment, on),
+        # An account that is closed lends nothing.
+        Entrustment.official.has(Person.active),
+    )
+
+
+def _covers(permission: Permission | None) -> ColumnElement[bool]:
+    """The entrustments that cover a permission; without one, all."""
+    if permission is None or permission in ENTRUSTED_READING:
+        return Entrustment.id.is_not(None)
+    acts = acts_with(permission)
+    if not acts:
+        return false()
+    return exists().where(EntrustedAct.entrustment_id == Entrustment.id, EntrustedAct.act.in_(acts))
+
+
+def stands_for(
+    actor: Actor, person: InstrumentedAttribute[int], on: date, permission: Permission
+) -> ColumnElement[bool]:
+    """Whether the person in a column is the actor, or the official for whom the actor acts.
+
+    `permission`: what the actor wants to do there; an official's secretary needs it entrusted.
+    """
+    if actor.on_behalf_of is None:
+        return person == actor.person_id
+    return and_(
+        person == actor.on_behalf_of,
+        exists().where(_entrusted(actor, on), _covers(permission)),
+    )
+
+
+def governed_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
+    """Ids of the units in which the actor holds a permission on a day."""
+    in_effect = grants_in_effect(actor, on, permission)
+    return (
+        select(UnitAncestry.unit_id)
+        .join(in_effect, in_effect.c.unit_id == UnitAncestry.ancestor_id)
+        .where(valid_on(UnitAncestry, on))
+    )
+
+
+def granted_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
+    """Ids of the units at which the actor's grants for a permission stand: their desks."""
+    return select(grants_in_effect(actor, on, permission).c.unit_id)
+
+
+def governed(
+    actor: Actor, permission: Permission, unit: UnitColumn, on: date
+) -> ColumnElement[bool]:
+    """Whether the unit in a column lies where the actor holds a permission on a day."""
+    return unit.in_(governed_units(actor, permission, on))
 
 
 def holds(session: Session, actor: Actor, permission: Permission, unit_id: int, on: date) -> bool:
@@ -156,62 +279,51 @@ class NotPermitted(Denied):
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A right explained: the grant, and the unit where it was given."""
+@dataclass
+class InPersonOnly(Denied):
+    """Whoever acts on behalf of somebody may not do this: it takes the person themselves."""
 
-    grant_id: int
-    role: str
-    unit_id: int
-    unit_name: str
-    depth: int
-    """Steps from the unit asked about up to the unit of the grant."""
+    code: ClassVar[str] = "in_person_only"
 
 
-def explain(
-    session: Session, actor: Actor, permission: Permission, unit_id: int, on: date
-) -> list[Reason]:
-    """Which grants on which units give a right at a unit, the nearest first."""
-    rows = session.execute(
-        select(RoleGrant.id, RoleGrant.role, Unit.id, Unit.name, UnitAncestry.depth)
-        .join(UnitAncestry, UnitAncestry.ancestor_id == RoleGrant.unit_id)
-        .join(Unit, Unit.id == RoleGrant.unit_id)
-        .where(
-            RoleGrant.person_id == actor.person_id,
-            RoleGrant.role.in_(roles_with(permission)),
-            holding(on),
-            UnitAncestry.unit_id == unit_id,
-            valid_on(UnitAncestry, on),
-        )
-        .order_by(UnitAncestry.depth)
-    )
-    return [Reason(*row) for row in rows]
+def require_in_person(actor: Actor) -> None:
+    """Signing, issuing and lending rights are not entrusted to anybody. Raises `InPersonOnly`."""
+    if actor.on_behalf_of is not None:
+        raise InPersonOnly
 
 
 def permissions_at(session: Session, actor: Actor, unit_id: int, on: date) -> frozenset[Permission]:
-    """Everything the actor may do at one unit, in one statement."""
+    """Everything the actor may do at one unit; one statement, two while acting on behalf."""
+    in_effect = grants_in_effect(actor, on)
     roles = session.scalars(
-        select(RoleGrant.role)
-        .join(UnitAncestry, UnitAncestry.ancestor_id == RoleGrant.unit_id)
-        .where(
-            RoleGrant.person_id == actor.person_id,
-            holding(on),
-            UnitAncestry.unit_id == unit_id,
-            valid_on(UnitAncestry, on),
-        )
+        select(in_effect.c.role)
+        .join(UnitAncestry, UnitAncestry.ancestor_id == in_effect.c.unit_id)
+        .where(UnitAncestry.unit_id == unit_id, valid_on(UnitAncestry, on))
         .distinct()
     )
-    return permissions_of(Role(role) for role in roles)
+    return permissions_of(map(Role, roles)) & lent_permissions(session, actor, on)
+
+
+def lent_permissions(session: Session, actor: Actor, on: date) -> frozenset[Permission]:
+    """What an actor may do at all: everything in their own name, else what is entrusted."""
+    if actor.on_behalf_of is None:
+        return frozenset(Permission)
+    acts = session.scalars(
+        select(EntrustedAct.act)
+        .join(Entrustment, Entrustment.id == EntrustedAct.entrustment_id)
+        .where(_entrusted(actor, on))
+    )
+    return permissions_of_acts(map(Act, acts))
+
+
+def permissions_of_acts(acts: Iterable[Act]) -> frozenset[Permission]:
+    """What entrusted kinds of acts come to, with the reading that goes with them."""
+    return ENTRUSTED_READING.union(*(ACT_PERMISSIONS[act] for act in acts))
 
 
 def roles_of(session: Session, actor: Actor, on: date) -> set[Role]:
-    """The roles a person holds anywhere on a day: what their navigation offers."""
-    return {
-        Role(role)
-        for role in session.scalars(
-            select(RoleGrant.role).where(RoleGrant.person_id == actor.person_id, holding(on))
-        )
-    }
+    """The roles in effect for a person anywhere on a day: what their navigation offers."""
+    return {Role(role) for role in session.scalars(select(grants_in_effect(actor, on).c.role))}
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
@@ -224,13 +336,7 @@ def top_units(session: Session, actor: Actor, permission: Permission, on: date) 
     """The units at which the actor's grants for a permission stand, the highest first."""
     rows = session.scalars(
         select(Unit)
-        .join(RoleGrant, RoleGrant.unit_id == Unit.id)
-        .where(
-            RoleGrant.person_id == actor.person_id,
-            RoleGrant.role.in_(roles_with(permission)),
-            holding(on),
-        )
+        .where(Unit.id.in_(granted_units(actor, permission, on)))
         .order_by(Unit.position)
-        .distinct()
     )
     return list(rows)

@@ -115,7 +115,7 @@ def visible_scope(
     the meeting at all is the caller's to check. Raises `UnknownUnit`, `NotPermitted`.
     """
     wanted = tree.node(code) if code else None
-    if meeting.chair_id == actor.person_id or holds(
+    if meeting.chair_id == actor.principal_id or holds(
         session, actor, Permission.ATTENDANCE_READ, meeting.host_unit_id, on
     ):
         return Scope((wanted,) if wanted else ())

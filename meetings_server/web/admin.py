@@ -15,7 +15,8 @@ from rooms.finding import roles_held
 from rooms.hierarchy import unit_by_code
 from rooms.kernel import FieldInvalid, NotFound, civil_day, utcnow
 from rooms.people import Role
-from rooms.policies import Actor, NotPermitted, Permission, explain, permissions_of, roles_with
+from rooms.policies import Actor, NotPermitted, Permission, permissions_of, roles_with
+from rooms.reasons import explain
 
 
 def require_administrator(request: PageRequest) -> None:

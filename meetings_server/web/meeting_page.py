@@ -85,7 +85,7 @@ def meeting_view(
     may_change = holds(session, actor, Permission.MEETING_WRITE, meeting.host_unit_id, today)
     sees_all = (
         may_change
-        or meeting.chair_id == actor.person_id
+        or meeting.chair_id == actor.principal_id
         or holds(session, actor, Permission.MEETING_READ, meeting.host_unit_id, today)
     )
     asked = request.query_params.get("tab", "")

@@ -57,8 +57,8 @@ def rights_of(session: Session, actor: Actor, meeting: Meeting, now: datetime) -
     host = meeting.host_unit_id
     return Rights(
         holds(session, actor, Permission.MINUTES_WRITE, host, today),
-        meeting.chair_id == actor.person_id
-        and holds(session, actor, Permission.MINUTES_ISSUE, host, today),
+        meeting.chair_id == actor.principal_id
+        and holds(session, actor, Permission.MINUTES_REVIEW, host, today),
     )
 
 

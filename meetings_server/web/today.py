@@ -153,7 +153,7 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
         is_ahead = meeting.state in AWAITED and (
             meeting.ends_at > now or meeting.state == MeetingState.IN_PROGRESS.value
         )
-        if seen.next is None and is_ahead and (invitation or meeting.chair_id == actor.person_id):
+        if seen.next is None and is_ahead and (invitation or meeting.chair_id == actor.principal_id):
             seen.next = line
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from meetings_server.i18n import current_language, mark, ngettext
-from rooms.bridge_points import EndpointKind
+from rooms.endpoints import EndpointKind
 from rooms.people import Role
 from rooms.policies import Permission
 
@@ -26,7 +26,8 @@ PERMISSIONS: dict[str, str] = {
     Permission.ATTENDANCE_READ: mark("See attendance"),
     Permission.ATTENDANCE_WRITE: mark("Check in"),
     Permission.MINUTES_WRITE: mark("Write minutes"),
-    Permission.MINUTES_ISSUE: mark("Issue minutes"),
+    Permission.MINUTES_REVIEW: mark("Look through minutes and send them back"),
+    Permission.MINUTES_ISSUE: mark("Sign and issue minutes"),
     Permission.DIRECTIVE_READ: mark("Read directive documents"),
     Permission.DIRECTIVE_WRITE: mark("Circulate directive documents"),
     Permission.RECEIPT_WRITE: mark("Acknowledge documents"),

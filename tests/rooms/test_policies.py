@@ -31,13 +31,13 @@ from rooms.policies import (
     Actor,
     NotPermitted,
     Permission,
-    explain,
     governed,
     holds,
     permissions_at,
     require,
     top_units,
 )
+from rooms.reasons import explain
 from tests.factories import VALID_FROM, City, make_city
 
 TODAY = date(2026, 11, 23)
