@@ -1,7 +1,18 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
 from meetings_server.api import idempotency
-from meetings_server.identity import passwords, sessions, throttle
+from meetings_server.audit import ledger
+from meetings_server.identity import (
+    external,
+    oidc_flows,
+    passwords,
+    pending,
+    recovery,
+    second_factor,
+    sessions,
+    throttle,
+    tokens,
+)
 from meetings_server.mail import outbox
 from meetings_server.sweeps import marks
 from minutes import (
@@ -31,6 +42,7 @@ from rooms import (
     technicians,
 )
 from rooms.kernel import Base
+from rooms.reorganisation import records as reorganisations
 
 WITH_TABLES = (
     attendance,
@@ -45,6 +57,7 @@ WITH_TABLES = (
     idempotency,
     inheritance,
     lending,
+    ledger,
     marks,
     meeting_minutes,
     meetings,
@@ -56,6 +69,7 @@ WITH_TABLES = (
     people,
     receipts,
     registers,
+    reorganisations,
     sessions,
     storage,
     tasks,
