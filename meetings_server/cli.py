@@ -19,7 +19,7 @@ from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
 from meetings_server.identity.passwords import set_password
-from meetings_server.identity.sessions import create_token as new_token
+from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.settings import SettingInvalid, Settings, read_settings
 from rooms.catalogue import parse_units
 from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code

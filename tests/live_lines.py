@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from meetings_server.database import Database
-from meetings_server.identity.sessions import create_token, open_session
+from meetings_server.identity.sessions import open_session
+from meetings_server.identity.tokens import create_token
 from meetings_server.serving import make_server
 from meetings_server.settings import Settings
 from rooms.kernel import utcnow

@@ -21,7 +21,7 @@ from meetings_server.demo.day import (
 )
 from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
-from meetings_server.identity.passwords import Credential, set_password
+from meetings_server.identity.passwords import Credential, keep_password
 from rooms.audience import Rule
 from rooms.bridge_points import BridgePoint, EndpointKind, points_of
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
@@ -149,7 +149,7 @@ def _give_password(
 ) -> None:
     """All accounts share one password, so its costly hash is made once."""
     if not before:
-        set_password(session, person_id, PASSWORD, now)
+        keep_password(session, person_id, PASSWORD, now)
         return
     first = session.get_one(Credential, next(iter(before.values())).person_id)
     session.add(Credential(person_id=person_id, password_hash=first.password_hash, changed_at=now))

@@ -25,7 +25,7 @@ from meetings_server.database import Database
 from meetings_server.demo.answers import person_name
 from meetings_server.demo.people import ACCOUNTS
 from meetings_server.demo.stand_ins import tokens_for
-from meetings_server.identity.sessions import ApiToken, create_token
+from meetings_server.identity.tokens import ApiToken, create_token
 from meetings_server.settings import Settings
 from rooms.attendance import PointState, Presence, standing_invitation
 from rooms.hierarchy import load_tree

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from rooms.kernel import civil_day
 from rooms.people import NewPerson, Person, Role, add_person, grant_role
 

@@ -23,13 +23,13 @@ from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
 from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.sessions import (
     COOKIE,
-    ApiToken,
     LoginSession,
     SignedIn,
     by_cookie,
     by_token,
     note_seen,
 )
+from meetings_server.identity.tokens import ApiToken
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)

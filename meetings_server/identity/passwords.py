@@ -1,21 +1,31 @@
-"""Passwords: kept as Argon2id hashes, checked in constant effort."""
+"""Passwords: kept as Argon2id hashes, checked in constant effort.
 
-import secrets
+What one may choose stands in `password_rules`. A password that was chosen under earlier rules stays:
+nothing is gained by a forced change (NIST SP 800-63B-4, 3.1.1.2).
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.database import Database
+from meetings_server.identity.legible import invent
+from meetings_server.identity.password_rules import (
+    LONGEST,
+    SHORTEST_ALONE,
+    SHORTEST_WITH_SECOND_FACTOR,
+    normalised,
+    require_sound,
+)
+from meetings_server.identity.second_factor import has_second_factor
+from rooms.hierarchy import Unit
 from rooms.kernel import Base, Denied, DomainError, FieldInvalid
 from rooms.people import Person
-
-SHORTEST = 8
-LONGEST = 256
 
 _hasher = PasswordHasher()
 # Checked when the name is unknown, so that the time of the answer does not tell names apart.
@@ -31,7 +41,9 @@ class Credential(Base):
     password_hash: Mapped[str]
     changed_at: Mapped[datetime]
     must_change: Mapped[bool] = mapped_column(default=False)
-    """Set by somebody else: its owner replaces it before anything else."""
+    """Set by somebody else, or too short by now: its owner replaces it before anything else."""
+    short: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Long enough only beside a second factor: without one it has to be replaced."""
 
 
 @dataclass
@@ -48,24 +60,46 @@ class PasswordChangeDue(Denied):
     code: ClassVar[str] = "password_change_due"
 
 
+def shortest_for(session: Session, person_id: int) -> int:
+    """Characters that a new password of this person needs."""
+    beside = has_second_factor(session, person_id)
+    return SHORTEST_WITH_SECOND_FACTOR if beside else SHORTEST_ALONE
+
+
 def set_password(
     session: Session, person_id: int, password: str, now: datetime, *, must_change: bool = False
 ) -> None:
-    """Raises `FieldInvalid` for a password shorter than 8 or longer than 256 characters.
+    """Raises `FieldInvalid` for a password that breaks the rules (`password_rules`).
 
     `must_change`: somebody else knows it, so its owner has to replace it at the next login.
     """
-    if len(password) < SHORTEST:
-        raise FieldInvalid("password", "too_short", SHORTEST)
-    if len(password) > LONGEST:
-        raise FieldInvalid("password", "too_long", LONGEST)
+    username, name, unit, code = session.execute(
+        select(Person.username, Person.name, Unit.name, Unit.code)
+        .join(Unit, Unit.id == Person.unit_id)
+        .where(Person.id == person_id)
+    ).one()
+    words = (username, name, unit, code, *name.split(), *username.split("."))
+    require_sound(password, words, shortest_for(session, person_id))
+    keep_password(session, person_id, password, now, must_change=must_change)
+
+
+def keep_password(
+    session: Session, person_id: int, password: str, now: datetime, *, must_change: bool = False
+) -> None:
+    """Keep a password without judging it.
+
+    For people who choose one there is `set_password`. This is for the demonstration, whose password
+    stands on its front page, and for what it leaves to `set_password`: the keeping.
+    """
     credential = session.get(Credential, person_id)
     if credential is None:
         credential = Credential(person_id=person_id)
         session.add(credential)
-    credential.password_hash = _hasher.hash(password)
+    kept = normalised(password)
+    credential.password_hash = _hasher.hash(kept)
     credential.changed_at = now
     credential.must_change = must_change
+    credential.short = len(kept) < SHORTEST_ALONE
     session.flush()
 
 
@@ -98,17 +132,19 @@ def change_password(
     set_password(session, person_id, fresh, now)
 
 
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Without letters and digits that are taken for each other on paper or on the telephone."""
-
-
 def invent_password() -> str:
     """A first password to be told once: four groups of four, about 79 bits."""
-    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+    return invent(4)
 
 
 def _fits(known: str, password: str) -> bool:
+    typed = password[: LONGEST + 1]
+    # What was kept before passwords were normalised was kept as it was typed.
+    return any(_matches(known, form) for form in dict.fromkeys((normalised(typed), typed)))
+
+
+def _matches(known: str, password: str) -> bool:
     try:
-        return _hasher.verify(known, password[: LONGEST + 1])
+        return _hasher.verify(known, password)
     except VerificationError:
         return False

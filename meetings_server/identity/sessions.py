@@ -1,25 +1,30 @@
-"""Server-side sessions and API tokens: what a request shows, and whom it stands for.
+"""Server-side sessions: what a request shows, and whom it stands for.
 
-A cookie or a bearer token is a random secret; the database keeps its SHA-256, so that a copy of the
+A cookie or a bearer token (`tokens`) is a random secret; the database keeps its SHA-256, so that a copy of the
 database opens no door.
 """
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, ForeignKey, delete, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Connection, ForeignKey, delete, false, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from meetings_server.identity.passwords import Credential
+from meetings_server.identity.tokens import ALL_SCOPES, ApiToken
 from rooms.hierarchy import Unit
-from rooms.kernel import Base, FieldInvalid, civil_day, require_text
+from rooms.kernel import Base, civil_day
 from rooms.people import Person, Role
 from rooms.policies import Actor, roles_of
 
 COOKIE = "meetings_session"
+
+PASSWORD, OIDC = "password", "oidc"
+"""How somebody logged in: here, or at the OpenID Connect provider."""
 
 LAST_SEEN_GRAIN = timedelta(minutes=10)
 """How old `last_seen_at` may grow before a request writes it: most requests only read."""
@@ -44,20 +49,11 @@ class LoginSession(Base):
     user_agent: Mapped[str] = mapped_column(default="")
     """What the browser calls itself, cut to 300 characters."""
     address: Mapped[str] = mapped_column(default="")
-
-
-class ApiToken(Base):
-    """A secret for a program that acts for a person; shown once, ends on a day."""
-
-    __tablename__ = "api_token"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    secret_hash: Mapped[str] = mapped_column(unique=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
-    name: Mapped[str]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime | None]
+    method: Mapped[str] = mapped_column(default=PASSWORD, server_default=PASSWORD)
+    second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a second factor was shown, here or at the provider."""
+    id_token: Mapped[str | None]
+    """What the provider said, sealed: it is shown to the provider again to log out there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,18 @@ class Origin:
 
 
 NOWHERE = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody has shown to be let in."""
+
+    method: str = PASSWORD
+    second_factor: bool = False
+    id_token: str | None = None
+
+
+BY_PASSWORD = Proof()
 
 
 Shown = type[LoginSession] | type[ApiToken]
@@ -94,8 +102,17 @@ class SignedIn:
     """Somebody else knows the password: it is replaced before anything else."""
     login: str = ""
     """The hash of the secret that was shown: `standing` says whether it still opens anything."""
+    must_enrol: bool = False
+    """A role asks for a second factor and there is none: it is set up before anything else."""
+    scopes: frozenset[str] = ALL_SCOPES
+    """What a token opens (`tokens`); a browser opens everything."""
     on_behalf_of: int | None = None
     """The official for whom this person acts in this login: a person's id."""
+
+    @property
+    def held_back(self) -> bool:
+        """Whether something has to be done about the login before anything else opens."""
+        return self.must_change or self.must_enrol
 
     @property
     def actor(self) -> Actor:
@@ -107,7 +124,12 @@ def _digest(secret: str) -> str:
 
 
 def open_session(
-    session: Session, person: Person, now: datetime, hours: int, origin: Origin = NOWHERE
+    session: Session,
+    person: Person,
+    now: datetime,
+    hours: int,
+    origin: Origin = NOWHERE,
+    proof: Proof = BY_PASSWORD,
 ) -> str:
     """Log a person in; returns the secret for the cookie. Expired sessions are swept here."""
     session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
@@ -121,6 +143,9 @@ def open_session(
             last_seen_at=now,
             user_agent=origin.user_agent[:LONGEST_AGENT],
             address=origin.address,
+            method=proof.method,
+            second_factor=proof.second_factor,
+            id_token=proof.id_token,
         )
     )
     return secret
@@ -155,6 +180,20 @@ def end_session(session: Session, person_id: int, session_id: int) -> None:
     )
 
 
+def note_second_factor(session: Session, secret: str) -> None:
+    """The login of this cookie has shown a second factor."""
+    session.execute(
+        update(LoginSession)
+        .where(LoginSession.secret_hash == _digest(secret))
+        .values(second_factor=True)
+    )
+
+
+def login_of(session: Session, secret: str) -> LoginSession | None:
+    """The login that a cookie's secret opens."""
+    return session.scalar(select(LoginSession).where(LoginSession.secret_hash == _digest(secret)))
+
+
 def end_all_sessions(session: Session, person_id: int, keep: str = "") -> int:
     """End a person's logins but the one of the secret `keep`; returns how many there were."""
     ended = session.scalars(
@@ -165,49 +204,40 @@ def end_all_sessions(session: Session, person_id: int, keep: str = "") -> int:
     return len(ended)
 
 
-def tokens_of(session: Session, person_id: int) -> list[ApiToken]:
-    """A person's API tokens, the newest first; those that have ended stay until they are revoked."""
-    return list(
-        session.scalars(
-            select(ApiToken).where(ApiToken.person_id == person_id).order_by(ApiToken.id.desc())
-        )
+def by_cookie(
+    session: Session, secret: str, now: datetime, demanding: AbstractSet[Role] = frozenset()
+) -> SignedIn | None:
+    """Whom a session cookie stands for; None where it is unknown or has expired.
+
+    `demanding`: the roles that are let in with a second factor only.
+    """
+    found = _look_up(
+        session,
+        LoginSession,
+        secret,
+        now,
+        LoginSession.method,
+        LoginSession.second_factor,
+        Credential.must_change,
     )
-
-
-def revoke_token(session: Session, person_id: int, token_id: int) -> None:
-    """Make a person's token worthless; another's stays as it is."""
-    session.execute(
-        delete(ApiToken).where(ApiToken.id == token_id, ApiToken.person_id == person_id)
+    if found is None:
+        return None
+    user, (method, second_factor, must_change) = found
+    return replace(
+        user,
+        # Who comes through the provider has no use for the password.
+        must_change=bool(must_change) and method == PASSWORD,
+        must_enrol=not second_factor and bool(user.roles & demanding),
     )
-
-
-def create_token(
-    session: Session, person_id: int, name: str, now: datetime, days: int = 365
-) -> str:
-    """Make an API token; the secret is returned here and never again. Raises `FieldInvalid`."""
-    if not 1 <= days <= 3650:  # noqa: PLR2004 -- ten years is the bound itself
-        raise FieldInvalid("days", "out_of_range", "1–3650")
-    secret = f"mt_{secrets.token_urlsafe(32)}"
-    session.add(
-        ApiToken(
-            secret_hash=_digest(secret),
-            person_id=person_id,
-            name=require_text("name", name, 80),
-            created_at=now,
-            expires_at=now + timedelta(days=days),
-        )
-    )
-    return secret
-
-
-def by_cookie(session: Session, secret: str, now: datetime) -> SignedIn | None:
-    """Whom a session cookie stands for; None where it is unknown or has expired."""
-    return _signed_in(session, LoginSession, secret, now)
 
 
 def by_token(session: Session, secret: str, now: datetime) -> SignedIn | None:
-    """Whom an API token stands for; None where it is unknown or has expired."""
-    return _signed_in(session, ApiToken, secret, now)
+    """Whom an API token stands for; None where it is unknown or has expired.
+
+    Programs choose no passwords and have no second factor: a token stands for itself.
+    """
+    found = _look_up(session, ApiToken, secret, now, ApiToken.scopes)
+    return replace(found[0], scopes=frozenset(found[1][0].split())) if found else None
 
 
 LOOKED_UP_TOGETHER = 500
@@ -240,7 +270,9 @@ def note_seen(connection: Connection, kind: Shown, secret: str, now: datetime) -
     )
 
 
-def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> SignedIn | None:
+def _look_up(
+    session: Session, kind: Shown, secret: str, now: datetime, *more: InstrumentedAttribute[Any]
+) -> tuple[SignedIn, Sequence[Any]] | None:
     row = session.execute(
         select(
             Person.id,
@@ -252,7 +284,7 @@ def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> Sig
             Unit.code,
             Person.locale,
             kind.last_seen_at,
-            Credential.must_change,
+            *more,
         )
         .outerjoin(Credential, Credential.person_id == Person.id)
         .join(kind, kind.person_id == Person.id)
@@ -262,11 +294,10 @@ def _signed_in(session: Session, kind: Shown, secret: str, now: datetime) -> Sig
     if row is None:
         return None
     seen, now_roles = row[8], roles_of(session, Actor(row[0], row[2], row[4]), civil_day(now))
-    return SignedIn(
+    user = SignedIn(
         *row[:8],
         roles=frozenset(now_roles),
-        # Programs do not choose passwords: a token stands for itself.
-        must_change=bool(row[9]) and kind is LoginSession,
         seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
         login=_digest(secret),
     )
+    return user, row[9:]

@@ -13,17 +13,16 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.i18n import _
 from meetings_server.identity.middleware import Connection
-from meetings_server.identity.passwords import SHORTEST, change_password
+from meetings_server.identity.password_rules import SHORTEST_ALONE
+from meetings_server.identity.passwords import change_password, shortest_for
 from meetings_server.identity.sessions import (
     COOKIE,
-    create_token,
     end_all_sessions,
     end_session,
     is_of_secret,
-    revoke_token,
     sessions_of,
-    tokens_of,
 )
+from meetings_server.identity.tokens import create_token, revoke_token, tokens_of
 from meetings_server.reading import RowId, read_number
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.units import WORDS
@@ -98,7 +97,7 @@ def _page(
         logins=logins,
         tokens=tokens_of(session, person.id),
         browser_text=browser_text,
-        shortest=SHORTEST,
+        shortest=shortest_for(session, person.id),
         password_errors=password_errors or {},
         token_values=token_values or {"days": "365"},
         token_errors=token_errors or {},
@@ -140,7 +139,7 @@ def _first_password(
         "first_password.html",
         status=status,
         username=username,
-        shortest=SHORTEST,
+        shortest=SHORTEST_ALONE,
         errors=errors,
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from meetings_server.database import Database
 from meetings_server.demo.people import PASSWORD
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from rooms.hierarchy import Unit
 from rooms.kernel import utcnow
 from rooms.meetings import Meeting, Participation

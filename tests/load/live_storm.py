@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from meetings_server.migrations import migrate
 from rooms.kernel import utcnow
 from tests import programs

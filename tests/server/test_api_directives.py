@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from meetings_server.database import Database
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from minutes.directives import Directive
 from rooms.kernel import civil_day, utcnow
 from tests.documents import PDF_BYTES, how_many

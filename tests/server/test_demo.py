@@ -16,7 +16,7 @@ from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.seed import seed
 from meetings_server.demo.simulation import LENGTH, Step, plan
 from meetings_server.effects import apply_effects
-from meetings_server.identity.sessions import ApiToken
+from meetings_server.identity.tokens import ApiToken
 from meetings_server.jobs import run_sweep
 from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from meetings_server.migrations import migrate

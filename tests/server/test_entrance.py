@@ -11,7 +11,8 @@ from sqlalchemy import func, select, update
 from meetings_server.database import Database
 from meetings_server.identity import throttle
 from meetings_server.identity.passwords import check_password, invent_password, set_password
-from meetings_server.identity.sessions import COOKIE, ApiToken, LoginSession
+from meetings_server.identity.sessions import COOKIE, LoginSession
+from meetings_server.identity.tokens import ApiToken
 from meetings_server.identity.throttle import TooManyAttempts, begin_attempt
 from meetings_server.web.entrance import local_path
 from rooms.kernel import utcnow

@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
-from meetings_server.identity.sessions import ApiToken, close_session
+from meetings_server.identity.sessions import close_session
+from meetings_server.identity.tokens import ApiToken
 from meetings_server.live.hub import Pace
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source

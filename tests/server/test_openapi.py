@@ -12,7 +12,7 @@ from sqlalchemy import select
 from meetings_server.database import Database
 from meetings_server.demo.seed import seed
 from meetings_server.effects import apply_effects
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from rooms.catalogue import read_shipped
 from rooms.kernel import utcnow
 from rooms.people import Person

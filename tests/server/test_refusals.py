@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from meetings_server.database import Database
 from meetings_server.faults import DATABASE_AWAY, STORAGE_FULL, STORAGE_REFUSED, Fault, fault_of
 from meetings_server.headers import HEADERS
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from minutes.directives import Directive
 from minutes.storage import FolderStore, StoredFile
 from rooms.kernel import utcnow

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from sqlalchemy import event, select
 
 from meetings_server.database import Database
-from meetings_server.identity.sessions import create_token
+from meetings_server.identity.tokens import create_token
 from meetings_server.settings import Settings
 from minutes.drafting import save
 from minutes.meeting_minutes import Minutes
