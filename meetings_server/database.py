@@ -13,7 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from rooms.kernel import Event, drain
+from meetings_server.audit.capture import WritingSession
+from meetings_server.audit.ledger import append
+from rooms.auditing import doing
+from rooms.kernel import Event, drain, utcnow
 
 Effect = Callable[[Session, Event], None]
 Hint = Callable[[Sequence[Event]], None]
@@ -49,13 +52,16 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """A session that commits on leaving. The caller's answer goes out after the commit."""
         happened: list[Event] = []
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with WritingSession(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
             session.flush()
             for fact in drain(session):
                 happened.append(fact)
                 for effect in self.effects:
                     effect(session, fact)
+            session.flush()
+            # The very last: on PostgreSQL others who write wait for the head of the record from here.
+            append(session, doing.get(), utcnow())
         if happened:
             for hint in self.hints:
                 hint(happened)

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database, Exclusive
 from meetings_server.sweeps import logins, meeting_reminders, orphan_files, receipts
+from rooms.auditing import Doer, Login, acting
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ FILE_SWEEPS: tuple[tuple[str, FileSweep, int], ...] = (
 def run_sweep(db: Database, name: str, sweep: Sweep, now: datetime) -> int:
     """One sweep in one transaction. Returns what it did; an error is logged and raised."""
     try:
-        with db.transaction() as session:
+        with acting(Doer(name=name, login=Login.SWEEP)), db.transaction() as session:
             done = sweep(session, now)
     except Exception:
         log.exception("the sweep of %s failed; it runs again when it is next due", name)

@@ -1,0 +1,111 @@
+"""Which tables the record of changes covers, and what of them it tells.
+
+`SUBJECTS` has an entry for each table whose rows people answer for; `NOT_RECORDED` names every other
+one with its reason. A table that stands in neither fails a test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OMITTED = frozenset({"id", "folded", "version", "sequence", "uid", "request_key", "position"})
+"""What follows from the rest, or is the server's own affair: it is left out everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """How rows of a table are told.
+
+    `label`: the column with what a row is called; where that holds the id of a unit, a person or a
+    point, its name is told. `unit`: the column with the unit whose administrators may read of it.
+    `of`: table and column of the record that it is filed under. `secret`: told as changed, never
+    shown. `digested`: too long to be told; a hash is, which can be compared with what is kept
+    elsewhere. `acts`: other words for `create`, `change`, `delete`. `done_by`: the column with who did
+    it, where no request says so. `gathered`: many at once become one entry with their number.
+    """
+
+    label: str = ""
+    unit: str = ""
+    of: tuple[str, str] | None = None
+    omitted: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+    digested: frozenset[str] = frozenset()
+    acts: Mapping[str, str] = field(default_factory=dict)
+    done_by: str = ""
+    gathered: bool = False
+
+
+def _these(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+SUBJECTS: dict[str, Subject] = {
+    # Who and where
+    "unit": Subject(label="name", unit="id"),
+    "succession": Subject(label="successor_id", unit="successor_id", of=("unit", "predecessor_id")),
+    "person": Subject(label="name", unit="unit_id"),
+    "role_grant": Subject(label="unit_id", unit="unit_id", of=("person", "person_id")),
+    "bridge_point": Subject(label="name", unit="unit_id"),
+    "outage": Subject(label="reason", of=("bridge_point", "point_id")),
+    "calendar_feed": Subject(label="kind", secret=_these("token")),
+    # Logins
+    "credential": Subject(
+        of=("person", "person_id"), secret=_these("password_hash"), acts={"create": "change"}
+    ),
+    "login_session": Subject(
+        of=("person", "person_id"),
+        omitted=_these("secret_hash last_seen_at created_at"),
+        acts={"create": "login", "delete": "logout"},
+        done_by="person_id",
+    ),
+    "api_token": Subject(
+        label="name", of=("person", "person_id"), omitted=_these("secret_hash last_seen_at")
+    ),
+    # Meetings
+    "meeting": Subject(label="title", unit="host_unit_id", secret=_these("join_pin")),
+    "agenda_item": Subject(label="title", of=("meeting", "meeting_id"), gathered=True),
+    "participation": Subject(
+        label="unit_id", unit="unit_id", of=("meeting", "meeting_id"), gathered=True
+    ),
+    "meeting_paper": Subject(label="title", of=("meeting", "meeting_id")),
+    "minutes": Subject(
+        label="symbol",
+        of=("meeting", "meeting_id"),
+        omitted=_these("saved_at"),
+        digested=_these("content facts"),
+    ),
+    "task": Subject(label="text", unit="lead_unit_id", of=("meeting", "meeting_id"), gathered=True),
+    "task_note": Subject(label="text", of=("task", "task_id")),
+    # Documents
+    "directive": Subject(label="title", unit="issuing_unit_id"),
+    "directive_file": Subject(label="filename", of=("directive", "directive_id")),
+    "circulation": Subject(
+        label="from_unit_id", unit="from_unit_id", of=("directive", "directive_id")
+    ),
+    "receipt": Subject(
+        label="unit_id", unit="unit_id", of=("directive", "directive_id"), gathered=True
+    ),
+    "paper_pointer": Subject(label="number", unit="unit_id"),
+}
+
+NOT_RECORDED: dict[str, str] = {
+    "alembic_version": "the tables' own version",
+    "attendance_entry": "a log of its own that is never changed: who said what, when and from where",
+    "attendance_head": "counts the rows of that log",
+    "audit_entry": "the record itself",
+    "audit_head": "the record itself",
+    "earlier_reply": "copies of replies that were recorded when they were given",
+    "first_answer": "answers kept for programs that ask twice",
+    "login_attempt": "counts of the throttle; a failed login is recorded by the entrance",
+    "meeting_change": "the history that people read; what it tells of is recorded with the meeting",
+    "minutes_version": "every save of the minutes, which triggers keep from being changed",
+    "occupancy": "follows from the meeting and whom it invites",
+    "outbox_delivery": "the mail ledger, a record of its own",
+    "outbox_message": "the mail ledger, a record of its own",
+    "point_state": "follows from the log of attendance",
+    "register_counter": "the number is recorded with the document that bears it",
+    "register_entry": "the number is recorded with the document that bears it",
+    "stored_file": "content without a name; what names it is recorded",
+    "sweep_mark": "what the server has seen to",
+    "task_coordination": "words of issued minutes, which triggers keep from being changed",
+    "unit_ancestry": "follows from the units and the acts that move them, which are recorded",
+}
