@@ -7,13 +7,13 @@ successors: it identifies a unit only together with a day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, func, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from rooms.folding import fold
@@ -263,13 +263,17 @@ class UnitRow:
 
 
 def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) -> int:
-    """Bring in a whole list of units that are valid from a day on; all or nothing.
+    """Bring in a list of units that are valid from a day on; all or nothing.
 
-    Returns the number of units. Raises `UnitsNotSound` when the rows are no tree, `UnitsExist` when
-    a code is borne by another unit on that day or will be later.
+    A row's parent stands in the list or is a unit that exists on that day. Returns the number of units.
+    Raises `UnitsNotSound` when the rows are no trees, `UnitsExist` when a code is borne by another
+    unit on that day or will be later.
     """
     listed = list(rows)
-    order = _parents_first(listed)
+    own = {row.code for row in listed}
+    outside = {row.parent_code for row in listed if row.parent_code} - own
+    above = _spans_above(session, outside, valid_from) if outside else {}
+    order = _parents_first(listed, above)
     # The new units have no end yet, so a code that is promised for a later day is taken too.
     taken = set(
         session.scalars(
@@ -281,8 +285,8 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
         raise UnitsExist(doubled[:20], valid_from)
     behind = session.scalar(select(func.max(Unit.position)))
     first = 0 if behind is None else behind + 1
-    session.bulk_insert_mappings(
-        Unit.__mapper__,
+    session.execute(
+        insert(Unit),
         [
             {
                 "code": row.code,
@@ -302,29 +306,65 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
         ],
     )
     ids = dict(
-        session.execute(select(Unit.code, Unit.id).where(Unit.valid_from == valid_from)).all()
+        session.execute(
+            select(Unit.code, Unit.id).where(Unit.valid_from == valid_from, Unit.position >= first)
+        ).all()
     )
-    chains: dict[str, list[str]] = {}
+    spans: dict[str, list[_Span]] = {}
     for row in order:
-        chains[row.code] = [row.code, *(chains[row.parent_code] if row.parent_code else [])]
-    session.bulk_insert_mappings(
-        UnitAncestry.__mapper__,
+        spans[row.code] = [_Span(ids[row.code], valid_from, None, 0)]
+        if row.parent_code:
+            inherited = spans if row.parent_code in spans else above
+            spans[row.code] += [
+                span._replace(depth=span.depth + 1) for span in inherited[row.parent_code]
+            ]
+    session.execute(
+        insert(UnitAncestry),
         [
-            {
-                "unit_id": ids[code],
-                "ancestor_id": ids[ancestor],
-                "valid_from": valid_from,
-                "valid_until": None,
-                "depth": depth,
-            }
-            for code, chain in chains.items()
-            for depth, ancestor in enumerate(chain)
+            {"unit_id": ids[code], **span._asdict()}
+            for code, chain in spans.items()
+            for span in chain
         ],
     )
     return len(order)
 
 
-def _parents_first(rows: list[UnitRow]) -> list[UnitRow]:
+class _Span(NamedTuple):
+    """An ancestor in a span of days, as a row of `UnitAncestry` has it."""
+
+    ancestor_id: int
+    valid_from: date
+    valid_until: date | None
+    depth: int
+
+
+def _spans_above(session: Session, codes: set[str], day: date) -> dict[str, list[_Span]]:
+    """What stands above units that exist from a day on, moves that are planned for later included."""
+    rows = session.execute(
+        select(
+            Unit.code,
+            UnitAncestry.ancestor_id,
+            UnitAncestry.valid_from,
+            UnitAncestry.valid_until,
+            UnitAncestry.depth,
+        )
+        .join(UnitAncestry, UnitAncestry.unit_id == Unit.id)
+        .where(
+            Unit.code.in_(codes),
+            valid_on(Unit, day),
+            # A unit that will end leaves no place to those below it.
+            Unit.valid_until.is_(None),
+            or_(UnitAncestry.valid_until.is_(None), UnitAncestry.valid_until > day),
+        )
+        .order_by(UnitAncestry.depth)
+    )
+    above: dict[str, list[_Span]] = defaultdict(list)
+    for code, ancestor_id, valid_from, valid_until, depth in rows:
+        above[code].append(_Span(ancestor_id, max(valid_from, day), valid_until, depth))
+    return above
+
+
+def _parents_first(rows: list[UnitRow], outside: Collection[str] = ()) -> list[UnitRow]:
     problems: list[tuple[int, str, str, str]] = []
     by_code: dict[str, UnitRow] = {}
     for row in rows:
@@ -333,9 +373,12 @@ def _parents_first(rows: list[UnitRow]) -> list[UnitRow]:
         by_code.setdefault(row.code, row)
     children: dict[str | None, list[UnitRow]] = defaultdict(list)
     for row in by_code.values():
-        if row.parent_code and row.parent_code not in by_code:
-            problems.append((row.line, "parent_code", "unknown_parent", row.parent_code))
-        children[row.parent_code or None].append(row)
+        parent = row.parent_code or None
+        if parent and parent not in by_code:
+            if parent not in outside:
+                problems.append((row.line, "parent_code", "unknown_parent", parent))
+            parent = None
+        children[parent].append(row)
     if problems:
         raise UnitsNotSound(problems)
     order = list(children[None])

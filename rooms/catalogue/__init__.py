@@ -55,7 +55,8 @@ def units_of(sheet: Sheet) -> list[UnitRow]:
     if not rows and not problems:
         problems.append(Fault(1, "code", "empty", ""))
     if problems:
-        raise UnitsNotSound(sorted(problems, key=lambda fault: fault.line))
+        problems.sort(key=lambda fault: fault.line)
+        raise UnitsNotSound([*problems])
     return rows
 
 

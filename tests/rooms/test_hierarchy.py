@@ -110,6 +110,58 @@ def test_what_is_read_agrees_with_the_rows(db: Database, rows: list[UnitRow]) ->
 
 
 @examples
+@given(rows=forests(), data=st.data())
+def test_a_list_may_hang_below_units_that_exist(
+    db: Database, rows: list[UnitRow], data: st.DataObject
+) -> None:
+    """A forest in two lists, the lower one later, is the forest."""
+    lower = data.draw(st.sampled_from(rows)).code
+    later = [row for row in rows if lower in chain(rows, row.code)]
+    first = [row for row in rows if row not in later]
+    with undone(db) as session:
+        if first:
+            import_units(session, first, VALID_FROM)
+        assert import_units(session, later, TODAY) == len(later)
+        tree = load_tree(session, TODAY)
+        for row in rows:
+            up = chain(rows, row.code)
+            assert [each.code for each in tree.ancestry(tree.node(row.code).id)] == up
+            above = ancestors_of(session, tree.node(row.code).id, TODAY)
+            assert [unit.code for unit in above] == up[:0:-1]
+        before = load_tree(session, TODAY - timedelta(days=1))
+        assert set(before.by_code) == {row.code for row in first}
+
+
+def test_what_hangs_below_a_unit_moves_with_it_later(db: Database) -> None:
+    """A move that is planned already holds for units that come below in the meantime."""
+    day = TODAY + timedelta(days=30)
+    with db.transaction() as session:
+        import_units(session, unit_rows(), VALID_FROM)
+        import_units(session, [UnitRow(2, "79", None, "city", "TP", "TP HCM")], VALID_FROM)
+        district, old, new = (unit_by_code(session, c, TODAY).id for c in ("006", "01", "79"))
+        place = session.get(UnitAncestry, (district, old, VALID_FROM))
+        assert place is not None
+        place.valid_until = day
+        session.add(UnitAncestry(unit_id=district, ancestor_id=new, valid_from=day, depth=1))
+        session.flush()
+        import_units(session, [UnitRow(2, "00999", "006", "ward", "Phường", "Phường Mới")], TODAY)
+        ward = unit_by_code(session, "00999", TODAY).id
+        assert [unit.code for unit in ancestors_of(session, ward, TODAY)] == ["01", "006"]
+        assert [unit.code for unit in ancestors_of(session, ward, day)] == ["79", "006"]
+
+
+def test_nothing_hangs_below_a_unit_that_will_end(db: Database) -> None:
+    with db.transaction() as session:
+        import_units(session, unit_rows(), VALID_FROM)
+        unit_by_code(session, "006", TODAY).valid_until = TODAY + timedelta(days=30)
+        session.flush()
+        row = UnitRow(2, "00999", "006", "ward", "Phường", "Phường Mới")
+        with pytest.raises(UnitsNotSound) as refused:
+            import_units(session, [row], TODAY)
+        assert refused.value.problems == [(2, "parent_code", "unknown_parent", "006")]
+
+
+@examples
 @given(rows=forests())
 def test_what_is_listed_can_be_imported_again(db: Database, rows: list[UnitRow]) -> None:
     with undone(db) as session:
