@@ -5,6 +5,7 @@ so with the option `public=True`.
 """
 
 import logging
+import secrets
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ from meetings_server.identity.sessions import (
     note_seen,
 )
 from meetings_server.identity.tokens import ApiToken
+from rooms.auditing import Doer, Login, doing
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class IdentityMiddleware(AbstractAuthenticationMiddleware):
             database: Database = connection.app.state.database
             user = await to_thread.run_sync(_look_up, database, kind, secret)
         current_language.set(language_of(connection, user))
+        # For the record: what the handler changes, here or in its worker thread, was done by this one.
+        doing.set(_doer(connection, kind, user))
         return AuthenticationResult(user=user, auth=kind if user else None)
 
 
@@ -59,6 +63,21 @@ def _shown(connection: Connection) -> tuple[str, str]:
         # Calls of programs carry no CSRF token, so a cookie must not open them.
         return "token", ""
     return "session", connection.cookies.get(COOKIE, "")
+
+
+def _doer(connection: Connection, kind: str, user: SignedIn | None) -> Doer:
+    address = connection.client.host if connection.client else ""
+    request = secrets.token_hex(8)
+    if user is None:
+        return Doer(login=Login.NOBODY, address=address, request=request)
+    return Doer(
+        user.person_id,
+        user.name,
+        user.actor.on_behalf_of,
+        login=Login(kind),
+        address=address,
+        request=request,
+    )
 
 
 def _look_up(database: Database, kind: str, secret: str) -> SignedIn | None:
