@@ -4,8 +4,10 @@ Each command ends with 0 on success, 1 where the work failed, 2 where the call w
 one line on standard error what to do about it.
 """
 
+import getpass
 import logging
 import os
+import platform
 import sys
 from datetime import date
 from pathlib import Path
@@ -21,6 +23,7 @@ from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
 from meetings_server.identity.passwords import set_password
 from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.settings import SettingInvalid, Settings, read_settings
+from rooms.auditing import Doer, Login, acting
 from rooms.catalogue import parse_units
 from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
@@ -39,6 +42,15 @@ class Failure(click.ClickException):
     def show(self, file: object = None) -> None:
         del file
         click.echo(f"meetings-server: {self.message}", err=True)
+
+
+def _who_and_where() -> str:
+    """Account and machine, `root@meetings`: what a command does is done by whoever may run it."""
+    try:
+        return f"{getpass.getuser()}@{platform.node()}"
+    except (KeyError, OSError):
+        # A container may run under a number that no account has.
+        return platform.node()
 
 
 class Program(click.Group):
@@ -63,6 +75,9 @@ class Program(click.Group):
 def program(context: click.Context) -> None:
     """Schedule wide-area video meetings and see who is there."""
     current_language.set("en")
+    context.with_resource(
+        acting(Doer(None, context.invoked_subcommand or "", None, Login.COMMAND, _who_and_where()))
+    )
     try:
         context.obj = read_settings(os.environ)
     except SettingInvalid as wrong:
