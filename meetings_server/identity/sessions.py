@@ -5,7 +5,8 @@ database opens no door.
 """
 
 import secrets
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
