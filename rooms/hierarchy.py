@@ -273,7 +273,7 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
     own = {row.code for row in listed}
     outside = {row.parent_code for row in listed if row.parent_code} - own
     above = _spans_above(session, outside, valid_from) if outside else {}
-    order = _parents_first(listed, above)
+    order = parents_first(listed, above)
     # The new units have no end yet, so a code that is promised for a later day is taken too.
     taken = set(
         session.scalars(
@@ -364,7 +364,12 @@ def _spans_above(session: Session, codes: set[str], day: date) -> dict[str, list
     return above
 
 
-def _parents_first(rows: list[UnitRow], outside: Collection[str] = ()) -> list[UnitRow]:
+def parents_first(rows: list[UnitRow], outside: Collection[str] = ()) -> list[UnitRow]:
+    """The rows level by level, so that each comes after its parent.
+
+    `outside`: codes that a parent may have without being listed. Raises `UnitsNotSound`: a code
+    twice, an orphan, a cycle.
+    """
     problems: list[tuple[int, str, str, str]] = []
     by_code: dict[str, UnitRow] = {}
     for row in rows:
