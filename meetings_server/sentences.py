@@ -82,6 +82,23 @@ SENTENCES: dict[str, str] = {
     "old_workbook": mark(
         "The file is an old Excel file (.xls) or has a password. Save it as XLSX without a password and try again."
     ),
+    "fault_reported": mark("This fault is on record already; nothing was written twice."),
+    "fault_solved": mark("The fault has been solved already, at {solved_at}."),
+    "not_a_technician": mark(
+        "This person is no technician or operator over the unit. Give the role first."
+    ),
+    "outage_overlaps": mark(
+        "The point is out of service already, from {starts_at}: {reason}. Change the end of that outage instead."
+    ),
+    "point_closed": mark("{point} is closed for good since {closed_on}."),
+    "points_changed": mark(
+        "The bridge points of {unit} have changed meanwhile. Reload the page and order them again."
+    ),
+    "too_many_technicians": mark("A bridge point has at most {most} technicians."),
+    "too_much_equipment": mark("A bridge point lists at most {most} pieces of equipment."),
+    "unknown_equipment": mark("This piece of equipment is no longer on the list."),
+    "unknown_fault": mark("There is no such fault."),
+    "unknown_technician": mark("This person does not look after the bridge point."),
     "outage_over": mark("The point has been in service again since {ended_at}."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
     "correction_reason_missing": mark("State what is corrected and why; it is printed."),
@@ -170,6 +187,14 @@ FIELD_PROBLEMS: dict[str, str] = {
     "number_in_symbol": mark("Begins with the number; write the symbol alone, such as KH-UBND."),
     "out_of_range": mark("Must lie within {limit}."),
     "same_as_before": mark("Is the present one; choose another."),
+    "before_noticed": mark("Lies before the fault was noticed."),
+    "day_to_come": mark("Lies in the future."),
+    "not_a_sip_address": mark("Is no SIP address; write it as sip:1000@hop.gov.vn"),
+    "not_an_h323_address": mark(
+        "Is no H.323 address; write an IP address, a number or an alias without spaces."
+    ),
+    "nothing_to_call": mark("Without equipment there is no address to call; leave it empty."),
+    "too_long_ago": mark("Lies more than {limit} days back."),
     "too_far": mark("Lies more than {limit} days ahead."),
     "too_long": mark("Is too long; at most {limit}."),
     "too_many": mark("Too many; at most {limit}."),

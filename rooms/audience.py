@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rooms.bridge_points import BridgePoint
+from rooms.bridge_points import IN_ORDER, BridgePoint
 from rooms.hierarchy import Node, Tree, UnknownUnit
 from rooms.kernel import Invalid
 from rooms.outages import Outage, out_between
@@ -75,7 +75,7 @@ class Invitee:
     point_id: int | None
     point_name: str = ""
     obstacle: str | None = None
-    """`no_point`, or `out_of_service` with its `reason`."""
+    """`no_point`; `out_of_service` with its `reason`; `closed` with the day."""
     reason: str = ""
 
 
@@ -138,7 +138,7 @@ def resolve(
     case and stands first. Raises `UnknownUnit` for a code that nobody bears on that day and
     `RuleInvalid` for a point that does not exist.
     """
-    points = _points(session, tree)
+    points, closed = _points(session, tree)
     out = {
         outage.point_id: outage.reason
         for outage in session.scalars(select(Outage).where(out_between(starts_at, ends_at)))
@@ -152,7 +152,7 @@ def resolve(
         home = tree.by_id[owner[main_point_id]]
         joining[main_point_id] = Invitee(home, main_point_id, names[main_point_id])
     for node in units:
-        owned = points.get(node.id, [])
+        owned = [point for point in points.get(node.id, []) if point[0] not in closed]
         if any(point_id in joining for point_id, _ in owned):
             continue
         free = next(((p, name) for p, name in owned if p not in out), None)
@@ -164,21 +164,31 @@ def resolve(
             unable.append(Invitee(node, None, "", "no_point"))
     for point_id in extra:
         node = tree.by_id[owner[point_id]]
-        if point_id in out:
+        if point_id in closed:
+            unable.append(Invitee(node, None, names[point_id], "closed", closed[point_id]))
+        elif point_id in out:
             unable.append(Invitee(node, None, names[point_id], "out_of_service", out[point_id]))
         else:
             joining.setdefault(point_id, Invitee(node, point_id, names[point_id]))
     return Resolution(list(joining.values()), unable)
 
 
-def _points(session: Session, tree: Tree) -> dict[int, list[tuple[int, str]]]:
+def _points(
+    session: Session, tree: Tree
+) -> tuple[dict[int, list[tuple[int, str]]], dict[int, str]]:
+    """The points of each unit, the default first, and when those were closed that are."""
     points: dict[int, list[tuple[int, str]]] = {}
-    for unit_id, point_id, name in session.execute(
-        select(BridgePoint.unit_id, BridgePoint.id, BridgePoint.name).order_by(BridgePoint.id)
+    closed: dict[int, str] = {}
+    for unit_id, point_id, name, closed_on in session.execute(
+        select(
+            BridgePoint.unit_id, BridgePoint.id, BridgePoint.name, BridgePoint.closed_on
+        ).order_by(*IN_ORDER)
     ):
         if unit_id in tree.by_id:
             points.setdefault(unit_id, []).append((point_id, name))
-    return points
+            if closed_on is not None and closed_on <= tree.day:
+                closed[point_id] = f"{closed_on:%d/%m/%Y}"
+    return points, closed
 
 
 def _apply(

@@ -1,27 +1,19 @@
 """Bridge points (điểm cầu): rooms with equipment that join wide-area meetings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, ForeignKey, or_, select, text
+from sqlalchemy import ColumnElement, ForeignKey, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from rooms.endpoints import EndpointKind, read_endpoint
 from rooms.hierarchy import Unit, unit_by_id
-from rooms.kernel import Base, FieldInvalid, NotFound, bounded_text, require_text
+from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, bounded_text, require_text
 from rooms.policies import Actor, Permission, require
 
 LARGEST_ROOM = 100_000
-
-
-class EndpointKind(StrEnum):
-    """How the room's equipment is called."""
-
-    SIP = "sip"
-    H323 = "h323"
-    CLIENT = "client"
-    NONE = "none"
 
 
 class BridgePoint(Base):
@@ -64,6 +56,23 @@ class UnknownPoint(NotFound):
     point: int
 
 
+@dataclass
+class PointClosed(Conflict):
+    """The point no longer exists on the day in question."""
+
+    code: ClassVar[str] = "point_closed"
+    point: str
+    closed_on: date
+
+
+@dataclass
+class PointsChanged(Conflict):
+    """The points of the unit are not those that were put into an order."""
+
+    code: ClassVar[str] = "points_changed"
+    unit: str
+
+
 @dataclass(frozen=True, slots=True)
 class PointFacts:
     """What can be said of a bridge point when it is made or changed."""
@@ -74,6 +83,7 @@ class PointFacts:
     endpoint_address: str = ""
     technician_name: str = ""
     technician_phone: str = ""
+    address: str = ""
 
 
 def point_by_id(session: Session, point_id: int) -> BridgePoint:
@@ -87,10 +97,13 @@ def point_by_id(session: Session, point_id: int) -> BridgePoint:
 def add_point(
     session: Session, actor: Actor, unit_id: int, facts: PointFacts, on: date
 ) -> BridgePoint:
-    """Make a bridge point of a unit. Raises `FieldInvalid`, `UnknownUnit`, `NotPermitted`."""
+    """Make a bridge point of a unit, behind those it has. Raises `FieldInvalid`, `UnknownUnit`, `NotPermitted`."""
     unit = unit_by_id(session, unit_id, on)
     require(session, actor, Permission.POINT_WRITE, unit.id, on)
-    point = BridgePoint(unit_id=unit.id)
+    last = session.scalar(
+        select(func.max(BridgePoint.position)).where(BridgePoint.unit_id == unit.id)
+    )
+    point = BridgePoint(unit_id=unit.id, position=0 if last is None else last + 1)
     _write(point, facts)
     session.add(point)
     session.flush()
@@ -101,11 +114,30 @@ def change_point(
     session: Session, actor: Actor, point_id: int, facts: PointFacts, on: date
 ) -> BridgePoint:
     """Replace a point's facts. Raises `UnknownPoint`, `FieldInvalid`, `NotPermitted`."""
-    point = point_by_id(session, point_id)
-    require(session, actor, Permission.POINT_WRITE, point.unit_id, on)
+    point = point_to_change(session, actor, point_id, on)
     _write(point, facts)
     session.flush()
     return point
+
+
+def point_to_change(session: Session, actor: Actor, point_id: int, on: date) -> BridgePoint:
+    """A point that the actor looks after. Raises `UnknownPoint`, `NotPermitted`."""
+    point = point_by_id(session, point_id)
+    require(session, actor, Permission.POINT_WRITE, point.unit_id, on)
+    return point
+
+
+def facts_of_point(point: BridgePoint) -> PointFacts:
+    """What is said of a point now."""
+    return PointFacts(
+        point.name,
+        point.capacity,
+        EndpointKind(point.endpoint_kind),
+        point.endpoint_address,
+        point.technician_name,
+        point.technician_phone,
+        point.address,
+    )
 
 
 def _write(point: BridgePoint, facts: PointFacts) -> None:
@@ -114,17 +146,61 @@ def _write(point: BridgePoint, facts: PointFacts) -> None:
         raise FieldInvalid("capacity", "out_of_range", f"1–{LARGEST_ROOM}")
     point.capacity = facts.capacity
     point.endpoint_kind = facts.endpoint_kind.value
-    point.endpoint_address = bounded_text("endpoint_address", facts.endpoint_address, 200)
-    if facts.endpoint_kind in {EndpointKind.SIP, EndpointKind.H323} and not point.endpoint_address:
-        raise FieldInvalid("endpoint_address", "missing")
+    point.endpoint_address = read_endpoint(facts.endpoint_kind, facts.endpoint_address)
     point.technician_name = bounded_text("technician_name", facts.technician_name, 120)
     point.technician_phone = bounded_text("technician_phone", facts.technician_phone, 40)
+    point.address = bounded_text("address", facts.address, 200)
 
 
 def points_of(session: Session, unit_id: int) -> list[BridgePoint]:
-    """A unit's points, the default first."""
+    """A unit's points, the default first; those that are closed come too."""
     return list(
         session.scalars(
             select(BridgePoint).where(BridgePoint.unit_id == unit_id).order_by(*IN_ORDER)
         )
     )
+
+
+def order_points(
+    session: Session, actor: Actor, unit_id: int, point_ids: Sequence[int], on: date
+) -> None:
+    """Say in which order a unit's open points stand; the first is invited by default.
+
+    `point_ids` names each of them once. Raises `PointsChanged` where they are others by now,
+    `UnknownUnit`, `NotPermitted`.
+    """
+    unit = unit_by_id(session, unit_id, on)
+    require(session, actor, Permission.POINT_WRITE, unit.id, on)
+    points = {point.id: point for point in points_of(session, unit.id)}
+    open_ids = {
+        point.id for point in points.values() if point.closed_on is None or point.closed_on > on
+    }
+    if len(point_ids) != len(open_ids) or set(point_ids) != open_ids:
+        raise PointsChanged(unit.name)
+    behind = [point_id for point_id in points if point_id not in open_ids]
+    for position, point_id in enumerate([*point_ids, *behind]):
+        points[point_id].position = position
+    session.flush()
+
+
+def close_point(session: Session, actor: Actor, point_id: int, day: date, on: date) -> BridgePoint:
+    """Close a point for good from a day on; what it took part in stays.
+
+    Raises `UnknownPoint`, `NotPermitted`, `PointClosed` where it is closed already.
+    """
+    point = point_to_change(session, actor, point_id, on)
+    if point.closed_on is not None and point.closed_on <= on:
+        raise PointClosed(point.name, point.closed_on)
+    if day < on:
+        raise FieldInvalid("closed_on", "in_the_past")
+    point.closed_on = day
+    session.flush()
+    return point
+
+
+def reopen_point(session: Session, actor: Actor, point_id: int, on: date) -> BridgePoint:
+    """Take the closing of a point back. Raises `UnknownPoint`, `NotPermitted`."""
+    point = point_to_change(session, actor, point_id, on)
+    point.closed_on = None
+    session.flush()
+    return point

@@ -9,9 +9,16 @@ from sqlalchemy.orm import Session
 
 from rooms.audience import Rule
 from rooms.booking import LONGEST_MARGIN, LONGEST_MEETING
-from rooms.bridge_points import point_by_id
+from rooms.bridge_points import PointClosed, point_by_id
 from rooms.folding import fold
-from rooms.kernel import Conflict, FieldInvalid, bounded_text, is_time_zone, require_text
+from rooms.kernel import (
+    Conflict,
+    FieldInvalid,
+    bounded_text,
+    civil_day,
+    is_time_zone,
+    require_text,
+)
 from rooms.meetings import AgendaItem, Meeting, MeetingKind
 from rooms.outages import Outage, out_between
 from rooms.people import person_by_id
@@ -133,6 +140,8 @@ def _write_times(meeting: Meeting, request: MeetingRequest, now: datetime) -> No
 
 def _main_point(session: Session, request: MeetingRequest) -> int:
     point = point_by_id(session, request.main_point_id)
+    if point.closed_on is not None and point.closed_on <= civil_day(request.starts_at):
+        raise PointClosed(point.name, point.closed_on)
     outage = session.scalar(
         select(Outage).where(
             Outage.point_id == point.id, out_between(request.starts_at, request.ends_at)

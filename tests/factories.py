@@ -18,8 +18,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from rooms.audience import Rule
-from rooms.bridge_points import BridgePoint, EndpointKind
+from rooms.bridge_points import BridgePoint
 from rooms.catalogue import read_shipped
+from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Unit, UnitRow, import_units
 from rooms.kernel import CIVIL_ZONE, civil_day
 from rooms.meetings import Meeting, MeetingKind, Participation, invited

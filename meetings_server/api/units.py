@@ -17,15 +17,16 @@ from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
 from rooms.bridge_points import (
     BridgePoint,
-    EndpointKind,
     PointFacts,
     UnknownPoint,
     add_point,
     change_point,
 )
+from rooms.endpoints import EndpointKind
 from rooms.folding import folded_pattern
 from rooms.hierarchy import Unit, UnitAncestry, ancestors_of, unit_by_code, valid_on
 from rooms.kernel import civil_day, utcnow
+from rooms.lineage import Relative, lineage
 from rooms.policies import Actor, Permission, governed
 
 On = Annotated[date | None, QueryParameter(description="The tree as of this day; today otherwise")]
@@ -47,13 +48,29 @@ class UnitOut(msgspec.Struct):
     valid_until: date | None
 
 
+class RelativeOut(msgspec.Struct):
+    """A unit before or after another. `day`: the first on which it has passed over.
+
+    `extent` is `whole` or `part`; `main`: inherits by default. The code names it until that day, or
+    from then on.
+    """
+
+    code: str
+    name: str
+    day: date
+    extent: str
+    main: bool
+
+
 class UnitDetail(UnitOut):
-    """A unit with what stands above and below it."""
+    """A unit with what stands above and below it, and who came before and after it."""
 
     ancestors: list[str]
     """Codes, the root first."""
     children: list[str]
     bridge_points: list[int]
+    predecessors: list[RelativeOut]
+    successors: list[RelativeOut]
 
 
 class PointIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -172,9 +189,19 @@ def get_unit(db: Database, code: Code, on: On = None) -> UnitDetail:
         )
         points = session.scalars(select(BridgePoint.id).where(BridgePoint.unit_id == unit.id))
         facts = msgspec.structs.asdict(_unit_out(unit, above[-1] if above else None))
+        line = lineage(session, unit)
         return UnitDetail(
-            **facts, ancestors=above, children=list(below), bridge_points=list(points)
+            **facts,
+            ancestors=above,
+            children=list(below),
+            bridge_points=list(points),
+            predecessors=[_relative(other) for other in line.predecessors],
+            successors=[_relative(other) for other in line.successors],
         )
+
+
+def _relative(other: Relative) -> RelativeOut:
+    return RelativeOut(other.code, other.name, other.day, other.extent, other.is_main)
 
 
 def _points(actor: Actor, on: date) -> Select[BridgePoint, str, bool]:

@@ -23,7 +23,8 @@ from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.identity.passwords import Credential, keep_password
 from rooms.audience import Rule
-from rooms.bridge_points import BridgePoint, EndpointKind, points_of
+from rooms.bridge_points import BridgePoint, points_of
+from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
 from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
@@ -76,7 +77,7 @@ def _report_outage(session: Session, tree: Tree, technician: Actor, now: datetim
         if code in tree.by_code:
             point = points_of(session, tree.by_code[code].id)[0]
             begins, ends = now - timedelta(hours=20), now + timedelta(days=9)
-            report_outage(session, technician, point.id, begins, ends, reason, civil_day(now))
+            report_outage(session, technician, point.id, begins, ends, reason, now)
 
 
 def _draft(database: Database, host: Host, now: datetime) -> None:

@@ -57,6 +57,7 @@ PLACES: dict[str, str] = {
     "unknown_person": "chair",
     "unknown_point": "main_point",
     "main_point_out_of_service": "main_point",
+    "point_closed": "main_point",
     "unknown_unit": "host_unit",
     "denied": "host_unit",
     "late_reason_missing": "late_reason",

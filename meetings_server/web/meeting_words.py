@@ -83,6 +83,7 @@ FIELDS: dict[str, str] = {
 OBSTACLES: dict[str, str] = {
     "no_point": mark("has no bridge point"),
     "out_of_service": mark("bridge point out of service"),
+    "closed": mark("bridge point closed for good"),
 }
 
 

@@ -15,13 +15,13 @@ from meetings_server.web.unit_words import ENDPOINTS
 from meetings_server.web.units import WORDS
 from rooms.bridge_points import (
     BridgePoint,
-    EndpointKind,
     PointFacts,
     add_point,
     change_point,
     point_by_id,
 )
 from rooms.directory import paths
+from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
 from rooms.outages import Outage, UnknownOutage, close_outage, outages_since, report_outage
@@ -204,7 +204,7 @@ def new_outage(request: PageRequest, form: FormMultiDict, db: Database, point_id
                 _read_instant(values, "from") or now,
                 _read_instant(values, "until"),
                 values["reason"],
-                civil_day(now),
+                now,
             )
     except FieldInvalid as wrong:
         told = FormErrors.of(wrong)
@@ -229,7 +229,7 @@ def end_outage(request: PageRequest, db: Database, outage_id: RowId) -> Response
         outage = session.get(Outage, outage_id)
         if outage is None:
             raise UnknownOutage(outage_id)
-        close_outage(session, request.user.actor, outage_id, now, civil_day(now))
+        close_outage(session, request.user.actor, outage_id, now)
         return see_other(f"/points/{outage.point_id}", "outage_closed")
 
 

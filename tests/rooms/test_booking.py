@@ -14,9 +14,9 @@ from sqlalchemy import event, func, insert, select
 from meetings_server.database import Database
 from rooms.audience import Rule
 from rooms.booking import BookingConflict, Occupancy, clashes_at
-from rooms.bridge_points import report_outage
 from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, MeetingState, UnknownMeeting, visible_meeting
+from rooms.outages import report_outage
 from rooms.people import UnknownPerson
 from rooms.policies import NotPermitted
 from rooms.scheduling import AlreadyBooked, MainPointOut, book, booked_before, cancel
@@ -368,7 +368,7 @@ def test_who_and_where_are_checked(db: Database, city: City) -> None:
             start,
             None,
             "Hỏng thiết bị",
-            civil_day(now),
+            now,
         )
     with pytest.raises(MainPointOut) as out, db.transaction() as session:
         booked_meeting(session, city, now)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from meetings_server.database import Database
 from rooms.audience import Rule, RuleInvalid, _apply, parse_rules, resolve, units_of
-from rooms.bridge_points import report_outage
 from rooms.hierarchy import Node, Tree, load_tree
 from rooms.kernel import civil_day, utcnow
+from rooms.outages import report_outage
 from tests.factories import ALL, SMALL_CITY, City, add_points, at, make_city, working_day
 
 CODES = [row[0] for row in SMALL_CITY]
@@ -129,7 +129,7 @@ def test_units_join_with_a_point_in_service_or_are_named(db: Database, city: Cit
                 start,
                 end,
                 "Mất điện",
-                civil_day(now),
+                now,
             )
         tree = load_tree(session, civil_day(start))
         found = resolve(session, tree, ALL, start, end, city.points["01"])

@@ -6,13 +6,13 @@ import pytest
 
 from meetings_server.database import Database
 from rooms.bridge_points import (
-    EndpointKind,
     PointFacts,
     add_point,
     change_point,
     points_of,
 )
 from rooms.contacts import change_contact
+from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day, utcnow
 from rooms.outages import (
@@ -66,34 +66,34 @@ def test_points_of_another_unit_are_not_touched(db: Database) -> None:
         with pytest.raises(NotPermitted):
             change_point(session, clerk, city.points["00178"], PointFacts("x"), TODAY)
         with pytest.raises(NotPermitted):
-            report_outage(session, clerk, city.points["00178"], NOW, None, "Mất điện", TODAY)
-        mine = report_outage(session, clerk, city.points["00181"], NOW, None, "Mất điện", TODAY)
+            report_outage(session, clerk, city.points["00178"], NOW, None, "Mất điện", NOW)
+        mine = report_outage(session, clerk, city.points["00181"], NOW, None, "Mất điện", NOW)
         with pytest.raises(NotPermitted):
-            close_outage(session, city.actors["thuky.snv"], mine.id, NOW, TODAY)
+            close_outage(session, city.actors["thuky.snv"], mine.id, NOW)
 
 
 def test_an_outage_ends_now_and_its_past_stays(db: Database) -> None:
     with db.transaction() as session:
         city = make_city(session, NOW)
         clerk, point = city.actors["vanthu.vanmieu"], city.points["00181"]
-        outage = report_outage(session, clerk, point, NOW - HOUR, None, "Mất điện", TODAY)
+        outage = report_outage(session, clerk, point, NOW - HOUR, None, "Mất điện", NOW)
         assert [each.reason for each in outages_since(session, [point], NOW)] == ["Mất điện"]
-        closed = close_outage(session, clerk, outage.id, NOW, TODAY)
+        closed = close_outage(session, clerk, outage.id, NOW)
         assert closed is not None
         assert (closed.starts_at, closed.ends_at) == (NOW - HOUR, NOW)
         assert outages_since(session, [point], NOW) == []
         with pytest.raises(OutageOver):
-            close_outage(session, clerk, outage.id, NOW + HOUR, TODAY)
+            close_outage(session, clerk, outage.id, NOW + HOUR)
 
 
 def test_an_outage_that_has_not_begun_is_taken_back_whole(db: Database) -> None:
     with db.transaction() as session:
         city = make_city(session, NOW)
         clerk, point = city.actors["vanthu.vanmieu"], city.points["00181"]
-        outage = report_outage(session, clerk, point, NOW + HOUR, NOW + 2 * HOUR, "Sửa", TODAY)
-        assert close_outage(session, clerk, outage.id, NOW, TODAY) is None
+        outage = report_outage(session, clerk, point, NOW + HOUR, NOW + 2 * HOUR, "Sửa", NOW)
+        assert close_outage(session, clerk, outage.id, NOW) is None
         with pytest.raises(UnknownOutage):
-            close_outage(session, clerk, outage.id, NOW, TODAY)
+            close_outage(session, clerk, outage.id, NOW)
 
 
 def test_an_outage_ends_after_its_start(db: Database) -> None:
@@ -101,7 +101,7 @@ def test_an_outage_ends_after_its_start(db: Database) -> None:
         city = make_city(session, NOW)
         clerk, point = city.actors["vanthu.vanmieu"], city.points["00181"]
         with pytest.raises(FieldInvalid) as refused:
-            report_outage(session, clerk, point, NOW, NOW, "Mất điện", TODAY)
+            report_outage(session, clerk, point, NOW, NOW, "Mất điện", NOW)
         assert refused.value.problem == "not_after_start"
 
 

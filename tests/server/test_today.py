@@ -7,8 +7,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from meetings_server.database import Database
-from rooms.bridge_points import report_outage
-from rooms.kernel import civil_day, utcnow
+from rooms.kernel import utcnow
+from rooms.outages import report_outage
 from rooms.scheduling import end, start
 from tests.conftest import SignIn
 from tests.factories import City, at, booked_meeting, make_city, scheduled_meeting, working_day
@@ -81,7 +81,7 @@ def test_officials_and_technicians_find_theirs(
             now,
             None,
             "Hỏng camera",
-            civil_day(now),
+            now,
         )
     for username, words in {
         "lanhdao": "Biên bản mới",

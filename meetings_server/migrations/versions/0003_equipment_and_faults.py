@@ -91,7 +91,10 @@ def _add_faults() -> None:
             ["meeting_id"], ["meeting.id"], name=op.f("fk_fault_meeting_id_meeting")
         ),
         sa.ForeignKeyConstraint(
-            ["outage_id"], ["outage.id"], name=op.f("fk_fault_outage_id_outage")
+            ["outage_id"],
+            ["outage.id"],
+            name=op.f("fk_fault_outage_id_outage"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["point_id"], ["bridge_point.id"], name=op.f("fk_fault_point_id_bridge_point")
