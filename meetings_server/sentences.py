@@ -64,6 +64,7 @@ SENTENCES: dict[str, str] = {
         "The invitation is later than {working_days} working days before the meeting "
         "(last day {latest_day}). State the reason."
     ),
+    "list_not_sound": mark("The list has faults; nothing was written."),
     "login_refused": mark("User name or password is wrong."),
     "main_file_missing": mark(
         "The document itself is missing. Upload it as PDF or DOCX, then issue it."
@@ -116,6 +117,7 @@ SENTENCES: dict[str, str] = {
     "send_back_reason_missing": mark("Say what the secretary has to change."),
     "server_stopping": mark("The server is restarting; nothing was saved. Try again in a moment."),
     "password_change_due": mark("Choose a password of your own first; open “My account”."),
+    "plan_changed": mark("The data has changed since you looked at the list. Look at it again."),
     "sheet_unclear": mark("Several sheets of the workbook hold a list: {sheets}. Choose one."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."

@@ -262,12 +262,12 @@ class UnitRow:
     phone: str | None = None
 
 
-def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) -> int:
-    """Bring in a list of units that are valid from a day on; all or nothing.
+def check_units(
+    session: Session, rows: Iterable[UnitRow], valid_from: date
+) -> tuple[list[UnitRow], Mapping[str, "list[_Span]"]]:
+    """Whether `import_units` could take a list, without writing. Raises as that does.
 
-    A row's parent stands in the list or is a unit that exists on that day. Returns the number of units.
-    Raises `UnitsNotSound` when the rows are no trees, `UnitsExist` when a code is borne by another
-    unit on that day or will be later.
+    Returns the rows, parents first, and what stands above the parents that are not among them.
     """
     listed = list(rows)
     own = {row.code for row in listed}
@@ -282,7 +282,18 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
     )
     doubled = [row.code for row in listed if row.code in taken]
     if doubled:
-        raise UnitsExist(doubled[:20], valid_from)
+        raise UnitsExist(doubled, valid_from)
+    return order, above
+
+
+def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) -> int:
+    """Bring in a list of units that are valid from a day on; all or nothing.
+
+    A row's parent stands in the list or is a unit that exists on that day. Returns the number of units.
+    Raises `UnitsNotSound` when the rows are no trees, `UnitsExist` when a code is borne by another
+    unit on that day or will be later.
+    """
+    order, above = check_units(session, rows, valid_from)
     behind = session.scalar(select(func.max(Unit.position)))
     first = 0 if behind is None else behind + 1
     session.execute(
