@@ -16,6 +16,53 @@ from litestar.status_codes import (
 from meetings_server.i18n import mark
 
 SENTENCES: dict[str, str] = {
+    "account_closed": mark(
+        "Your account is closed. Ask the administrator of your unit to open it."
+    ),
+    "answer_not_awaited": mark(
+        "This login was begun too long ago, in another browser, or has been used already. Begin again."
+    ),
+    "answer_not_sound": mark(
+        "The answer of {provider} cannot be believed, so nobody was logged in. Begin again; if it stays so, tell the administrator."
+    ),
+    "claim_missing": mark(
+        "The login did not say who you are here (“{claim}” is missing). Tell the administrator; with a password you can log in meanwhile."
+    ),
+    "linked_to_another": mark(
+        "The account “{called}” belongs to another identity at the provider. Ask the administrator of your unit to take the old link away."
+    ),
+    "login_abandoned": mark(
+        "The login at {provider} was not finished. Begin again, or use your password."
+    ),
+    "mail_not_verified": mark(
+        "The provider has not verified your mail address {called}. Have it verified there, then log in again."
+    ),
+    "no_pending_login": mark("This took too long. Log in again, then enter the code."),
+    "nobody_of_this_name": mark(
+        "You are logged in at the provider, but “{called}” has no account here. Ask the administrator of your unit to open one under exactly this name, then log in again."
+    ),
+    "nothing_to_confirm": mark(
+        "The picture has been shown for too long. Begin again with a new one."
+    ),
+    "provider_away": mark(
+        "{provider} does not answer. Log in with your user name and password, or try again in a minute."
+    ),
+    "provider_refused": mark(
+        "{provider} refused the login ({error}). Tell the administrator; with a password you can log in meanwhile."
+    ),
+    "scope_missing": mark(
+        "The token does not open this: it lacks the scope {scope}. Make a token that has it on the page of your account."
+    ),
+    "second_factor_due": mark(
+        "Your role asks for a second factor. Set it up first; open “My account”."
+    ),
+    "second_factor_required": mark("Enter the code from your authenticator app as well."),
+    "administrator_gap": mark(
+        "From {day} on nobody would administer {unit}; {person} is the last. Name another one first, or accept the gap."
+    ),
+    "already_entrusted": mark(
+        "{secretary} is entrusted already from {first} to {last}. End that first, or choose other days."
+    ),
     "already_booked": mark("This meeting has been made already; nothing was made twice."),
     "audience_rule_invalid": mark("Audience rule {index}: {problem} {value}"),
     "backup_newer": mark(
@@ -111,6 +158,15 @@ SENTENCES: dict[str, str] = {
     "minutes_state": mark(
         "The minutes are not in a state that allows this; issued minutes never change. Reload the page."
     ),
+    "not_a_secretary": mark(
+        "{person} is no secretary in this time. Only a secretary can act on behalf of an official."
+    ),
+    "not_an_official": mark(
+        "{person} is no official in this time. Only an official can let a secretary act for them."
+    ),
+    "nothing_to_substitute": mark(
+        "{person} holds none of these roles in this time; there is nothing to hand over."
+    ),
     "not_the_chair": mark("Only the chair of the meeting ({chair}) may do this."),
     "number_taken": mark("The number {number} of {year} has been given already. Take another."),
     "role_held": mark("This person holds this role at {unit} already in this time."),
@@ -121,6 +177,12 @@ SENTENCES: dict[str, str] = {
     "sheet_unclear": mark("Several sheets of the workbook hold a list: {sheets}. Choose one."),
     "stale_version": mark(
         "Somebody else changed this meanwhile. Look at the present state, then change it again."
+    ),
+    "substitute_away": mark(
+        "{substitute} is away themselves from {first} to {last}. Choose somebody else."
+    ),
+    "substitute_named": mark(
+        "{substitute} steps in from {first} to {last} already. End that first, choose other roles or days, or say that two people share the role."
     ),
     "state_secret_refused": mark(
         "A state secret must not be kept on this system (Law on the protection of state secrets). Nothing was saved. Circulate it on paper; you can note where the paper lies."
@@ -143,6 +205,8 @@ SENTENCES: dict[str, str] = {
     "task_replaced": mark(
         "A correction of the minutes has replaced this task. Follow up the new one."
     ),
+    "unknown_entrustment": mark("There is no such mandate; it may have ended already."),
+    "unknown_substitution": mark("There is no such substitution; it may have ended already."),
     "unknown_feed": mark("No calendar has this address, or the address has been renewed."),
     "unknown_delivery": mark("There is no such mail."),
     "not_to_retry": mark("This mail is on its way or has arrived; it is not sent again."),
@@ -168,6 +232,18 @@ SENTENCES: dict[str, str] = {
 """By the code of a `DomainError`."""
 
 FIELD_PROBLEMS: dict[str, str] = {
+    "about_you": mark(
+        "Is made of your name, your unit or this service; others try these first. Add words of your own."
+    ),
+    "nothing_chosen": mark("Choose at least one."),
+    "too_common": mark("Is among the passwords that are tried first everywhere. Choose another."),
+    "too_simple": mark("Is a row of keys or the same again and again. Choose several words."),
+    "wrong_code": mark(
+        "Does not fit. Enter the six digits that the app shows now; each opens only once. The clock of the telephone must be right."
+    ),
+    "wrong_recovery_code": mark("Is no recovery code of yours, or has been used already."),
+    "account_closed": mark("The account of this person is closed; choose somebody else."),
+    "before_first_day": mark("Lies before the first day."),
     "contradiction": mark("Contradicts another field."),
     "control_characters": mark("Has characters that cannot be kept."),
     "empty": mark("Must not be empty."),
@@ -187,6 +263,7 @@ FIELD_PROBLEMS: dict[str, str] = {
     "not_of_kind": mark("Does not fit the kind; its symbol begins with {limit}."),
     "not_the_same": mark("Is not the same as the new password above."),
     "number_in_symbol": mark("Begins with the number; write the symbol alone, such as KH-UBND."),
+    "oneself": mark("Choose somebody else: this is the same person."),
     "out_of_range": mark("Must lie within {limit}."),
     "same_as_before": mark("Is the present one; choose another."),
     "before_noticed": mark("Lies before the fault was noticed."),
@@ -197,11 +274,13 @@ FIELD_PROBLEMS: dict[str, str] = {
     ),
     "nothing_to_call": mark("Without equipment there is no address to call; leave it empty."),
     "too_long_ago": mark("Lies more than {limit} days back."),
+    "span_too_long": mark("Is too long; at most {limit} days."),
     "too_far": mark("Lies more than {limit} days ahead."),
     "too_long": mark("Is too long; at most {limit}."),
     "too_many": mark("Too many; at most {limit}."),
     "too_old": mark("Lies more than {limit} years back."),
     "too_short": mark("Is too short; at least {limit}."),
+    "unit_ended": mark("The unit no longer exists on that day; it ended on {limit}."),
     "unknown": mark("Is not known: {limit}"),
     "wrong_password": mark("Is not your present password."),
 }

@@ -10,28 +10,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rooms.hierarchy import Unit, UnitAncestry, unit_by_id, valid_on
-from rooms.kernel import Conflict, NotFound
+from rooms.administrators import administrators_kept
+from rooms.hierarchy import Unit, unit_by_id
+from rooms.kernel import Conflict, FieldInvalid, NotFound
 from rooms.people import NewPerson, Person, Role, RoleGrant, UnknownPerson, add_person, grant_role
-from rooms.policies import Actor, NotPermitted, Permission, governed, holding, require
+from rooms.policies import Actor, NotPermitted, Permission, governed, require
 
 
 @dataclass
 class UnknownGrant(NotFound):
     code: ClassVar[str] = "unknown_grant"
     grant: int
-
-
-@dataclass
-class LastAdministrator(Conflict):
-    """Without this administrator nobody could give rights at `unit` any more."""
-
-    code: ClassVar[str] = "last_administrator"
-    person: str
-    unit: str
 
 
 @dataclass
@@ -87,6 +79,8 @@ def open_account(
     """
     unit = unit_by_id(session, unit_id, on)
     require(session, actor, Permission.PERSON_WRITE, unit.id, on)
+    if unit.valid_until is not None and unit.valid_until <= (valid_from or on):
+        raise FieldInvalid("unit", "unit_ended", str(unit.valid_until))
     person = add_person(session, new, unit.id, on)
     grant_role(session, person.id, role, unit.id, valid_from or on, valid_until)
     return person
@@ -110,45 +104,90 @@ def give_role(
     person = governed_person(session, actor, person_id, on)
     unit = unit_by_id(session, unit_id, on)
     require(session, actor, Permission.PERSON_WRITE, unit.id, on)
-    overlapping = select(RoleGrant.id).where(
-        RoleGrant.person_id == person.id,
-        RoleGrant.role == role.value,
-        RoleGrant.unit_id == unit.id,
-        or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > valid_from),
-        *([RoleGrant.valid_from < valid_until] if valid_until else []),
-    )
-    if session.scalar(overlapping) is not None:
-        raise RoleHeld(role.value, unit.name)
+    if unit.valid_until is not None and unit.valid_until <= valid_from:
+        raise FieldInvalid("unit", "unit_ended", str(unit.valid_until))
+    _require_free(session, person.id, role, unit, valid_from, valid_until)
     return grant_role(session, person.id, role, unit.id, valid_from, valid_until)
 
 
-def end_role(session: Session, actor: Actor, grant_id: int, on: date) -> None:
-    """Let a grant end: the person does not hold the role from this day on.
+def _require_free(
+    session: Session,
+    person_id: int,
+    role: Role,
+    unit: Unit,
+    first: date,
+    end: date | None,
+    besides: int | None = None,
+) -> None:
+    # The person's row is the lock: of two administrators who give the same, the second is told.
+    session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
+    overlapping = select(RoleGrant.id).where(
+        RoleGrant.person_id == person_id,
+        RoleGrant.role == role.value,
+        RoleGrant.unit_id == unit.id,
+        or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > first),
+        *([RoleGrant.valid_from < end] if end else []),
+        *([RoleGrant.id != besides] if besides else []),
+    )
+    if session.scalar(overlapping) is not None:
+        raise RoleHeld(role.value, unit.name)
 
-    A grant that has not begun is taken back whole. Raises `UnknownGrant`, `NotPermitted`,
-    `LastAdministrator`.
-    """
+
+def grant_to_change(session: Session, actor: Actor, grant_id: int, on: date) -> RoleGrant:
+    """A grant at a unit whose people the actor looks after. Raises `UnknownGrant`, `NotPermitted`."""
     grant = session.get(RoleGrant, grant_id)
     if grant is None:
         raise UnknownGrant(grant_id)
     require(session, actor, Permission.PERSON_WRITE, grant.unit_id, on)
+    return grant
+
+
+def end_role(
+    session: Session,
+    actor: Actor,
+    grant_id: int,
+    on: date,
+    *,
+    until: date | None = None,
+    gap_accepted: bool = False,
+) -> None:
+    """Let a grant end: the person does not hold the role from `until` on, today unless given.
+
+    A later day than the present end lengthens it. A grant that would end before it begins is taken
+    back whole; one that is over stays as it is. Raises `UnknownGrant`, `NotPermitted`, `RoleHeld`,
+    `FieldInvalid` for a day that has passed, `LastAdministrator`, `AdministratorGap` unless
+    `gap_accepted`.
+    """
+    grant = grant_to_change(session, actor, grant_id, on)
     if grant.valid_until is not None and grant.valid_until <= on:
         return
-    _keep_administrators(session, RoleGrant.id == grant.id, on)
-    if grant.valid_from >= on:
-        session.delete(grant)
-    else:
-        grant.valid_until = on
-    session.flush()
+    end = until or on
+    if end < on:
+        raise FieldInvalid("valid_until", "in_the_past")
+    with administrators_kept(session, on, gap_accepted=gap_accepted):
+        # Locked by now where it is an administrator's; another may have ended it meanwhile.
+        found = session.get(RoleGrant, grant_id, with_for_update=True, populate_existing=True)
+        if found is None:
+            raise UnknownGrant(grant_id)
+        if end <= grant.valid_from:
+            session.delete(grant)
+            return
+        if grant.valid_until is not None and end > grant.valid_until:
+            unit = unit_by_id(session, grant.unit_id, on)
+            _require_free(
+                session, grant.person_id, Role(grant.role), unit, grant.valid_until, end, grant.id
+            )
+        grant.valid_until = end
 
 
-def deactivate(session: Session, actor: Actor, person_id: int, on: date) -> Person:
-    """Shut a person out; their past stays. Raises as `person_under`, and `LastAdministrator`."""
+def deactivate(
+    session: Session, actor: Actor, person_id: int, on: date, *, gap_accepted: bool = False
+) -> Person:
+    """Shut a person out; their past stays. Raises as `person_under`, and as `end_role`."""
     person = person_under(session, actor, person_id, on)
     if person.active:
-        _keep_administrators(session, RoleGrant.person_id == person.id, on)
-        person.active = False
-        session.flush()
+        with administrators_kept(session, on, gap_accepted=gap_accepted):
+            person.active = False
     return person
 
 
@@ -158,45 +197,6 @@ def reactivate(session: Session, actor: Actor, person_id: int, on: date) -> Pers
     person.active = True
     session.flush()
     return person
-
-
-def _keep_administrators(session: Session, leaving: ColumnElement[bool], on: date) -> None:
-    """Raises `LastAdministrator` where these grants go and leave a unit without an administrator.
-
-    Another one counts who stands at the unit or above it, and stays as long as the leaving one.
-    """
-    administers = and_(RoleGrant.role == Role.ADMINISTRATOR.value, holding(on))
-    # In ascending id: two administrators who dismiss each other must wait, not deadlock.
-    held = session.execute(
-        select(RoleGrant, Person.active, Person.name)
-        .join(Person, Person.id == RoleGrant.person_id)
-        .where(administers)
-        .order_by(RoleGrant.id)
-        .with_for_update(of=RoleGrant)
-    ).all()
-    gone = set(session.scalars(select(RoleGrant.id).where(administers, leaving)))
-    staying = [grant for grant, active, _name in held if active and grant.id not in gone]
-    for grant, active, name in held:
-        if grant.id not in gone or not active:
-            continue
-        lasting = [
-            other.unit_id
-            for other in staying
-            if other.valid_until is None
-            or (grant.valid_until is not None and other.valid_until >= grant.valid_until)
-        ]
-        covered = session.scalar(
-            select(
-                exists().where(
-                    UnitAncestry.unit_id == grant.unit_id,
-                    UnitAncestry.ancestor_id.in_(lasting),
-                    valid_on(UnitAncestry, on),
-                )
-            )
-        )
-        if not covered:
-            unit = unit_by_id(session, grant.unit_id, on)
-            raise LastAdministrator(name, unit.name)
 
 
 def person_by_username(session: Session, username: str) -> Person:

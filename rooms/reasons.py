@@ -95,10 +95,10 @@ def explain_at(
     moved = origins_of(session, {row[2].id for row in rows})
     found: dict[int, list[Reason]] = {unit_id: [] for unit_id in unit_ids}
     for unit_id, depth, grant, unit_name, holder, substitution, entrustment in rows:
-        lent = substitution or entrustment
-        loan = lent and Loan(
-            entrustment is not None, grant.person_id, holder, lent.valid_from, lent.valid_until
-        )
+        loan = None
+        for lent, on_behalf in ((substitution, False), (entrustment, True)):
+            if lent is not None:
+                loan = Loan(on_behalf, grant.person_id, holder, lent.valid_from, lent.valid_until)
         found[unit_id].append(
             Reason(
                 grant.id,
@@ -165,5 +165,5 @@ def heritage_of(session: Session, unit_ids: Collection[int], on: date) -> dict[i
     return {
         unit_id: Heritage(name, day, keeping[unit_id].id, keeping[unit_id].name)
         for unit_id, name, day in ended
-        if unit_id in keeping
+        if unit_id in keeping and day is not None
     }

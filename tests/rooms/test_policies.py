@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from rooms.accounts import (
-    LastAdministrator,
     RoleHeld,
     deactivate,
     end_role,
@@ -21,6 +20,7 @@ from rooms.accounts import (
     person_under,
     reactivate,
 )
+from rooms.administrators import LastAdministrator
 from rooms.directory import root_lines
 from rooms.finding import PeopleWanted, find_people, people_looked_after, roles_held
 from rooms.hierarchy import Unit, UnitRow, import_units, load_tree
