@@ -235,13 +235,23 @@ def create_token(settings: Settings, username: str, name: str, days: int) -> Non
 @click.option(
     "--files", "all_files", is_flag=True, help="Read every stored file, not the newest hundred."
 )
+@click.option(
+    "--audit-head",
+    metavar="NUMBER:HASH",
+    help="A head of the record of changes that was written down earlier: must still be in it.",
+)
 @click.pass_obj
-def doctor(settings: Settings, *, all_files: bool) -> None:
+def doctor(settings: Settings, audit_head: str | None, *, all_files: bool) -> None:
     """Look for what would keep the server from working, and say what to do."""
+    from meetings_server.audit.chain import read_head
     from meetings_server.doctor import examine
 
+    try:
+        noted = read_head(audit_head) if audit_head else None
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--audit-head") from None
     healthy = True
-    for finding in examine(settings, all_files=all_files):
+    for finding in examine(settings, all_files=all_files, noted=noted):
         healthy = healthy and finding.sound
         click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
     if not healthy:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from meetings_server import migrations
+from meetings_server import i18n, migrations
+from meetings_server.audit.chain import Fault, NotedHead, Tell, verify
 from meetings_server.database import Database
-from meetings_server.i18n import _
+from meetings_server.i18n import _, mark
 from meetings_server.settings import Settings
 from minutes.storage import FileDamaged, FileMissing, FolderStore, StoredFile
 
@@ -24,15 +25,35 @@ class Finding:
     found: str
 
 
+BROKEN: dict[Fault, str] = {
+    Fault.CHANGED: mark("its words were changed after it was written"),
+    Fault.MISSING: mark("it was taken out"),
+    Fault.REPLACED: mark("another entry was put in its place"),
+    Fault.UNLINKED: mark("it does not follow the entry before it"),
+    Fault.CUT_OFF: mark("it and what followed were cut off"),
+    Fault.BEYOND_HEAD: mark("the server did not write it"),
+    Fault.HEAD: mark("the head names another last entry"),
+    Fault.NOTED: mark("it is not the one that was written down"),
+}
+
 MOST_NAMED = 10
 LOOKED_AT = 100
 """Stored files that are read unless all are asked for, the newest first."""
 
 
-def examine(settings: Settings, *, all_files: bool = False) -> Iterator[Finding]:
-    """Look at the data folder, the disk, the database, its revision, and the stored files.
+def examine(
+    settings: Settings,
+    *,
+    all_files: bool = False,
+    newest_entries: int | None = None,
+    noted: NotedHead | None = None,
+    tell: Tell = lambda _done, _total: None,
+) -> Iterator[Finding]:
+    """Look at the data folder, the disk, the database, its revision, the record, the stored files.
 
     `all_files`: read every stored file and compare it with its hash, however long that takes.
+    `newest_entries`: so many of the record of what was done; all of them where it is None. `noted`: a
+    head of the record that was written down; `tell` hears how many entries have been read.
     """
     yield _folder(settings)
     free = shutil.disk_usage(settings.data if settings.data.is_dir() else ".").free
@@ -63,8 +84,30 @@ def examine(settings: Settings, *, all_files: bool = False) -> Iterator[Finding]
         said.format(at=at or _("none"), newest=newest, command="meetings-server migrate"),
     )
     if at == newest:
+        yield _record(database, newest_entries, noted, tell)
         yield _files(database, settings, None if all_files else LOOKED_AT)
     database.dispose()
+
+
+def _record(database: Database, newest: int | None, noted: NotedHead | None, tell: Tell) -> Finding:
+    """Whether the record of what was done is whole, and its head, to be written down outside."""
+    with database.reader() as session:
+        verdict = verify(session, newest=newest, noted=noted, tell=tell)
+    if verdict.broken is None:
+        said = _("{number} entries looked at, all whole; head {head}")
+        return Finding(
+            _("record of changes"), True, said.format(number=verdict.count, head=verdict.head)
+        )
+    broken = verdict.broken
+    when = f" ({i18n.daytime(broken.at)})" if broken.at else ""
+    said = _("entry {number}{when} is broken: {what}; head {head}")
+    return Finding(
+        _("record of changes"),
+        sound=False,
+        found=said.format(
+            number=broken.number, when=when, what=_(BROKEN[broken.fault]), head=verdict.head
+        ),
+    )
 
 
 def _files(database: Database, settings: Settings, most: int | None) -> Finding:

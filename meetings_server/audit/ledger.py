@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Text, insert, select, update
+from sqlalchemy import CheckConstraint, Index, Text, insert, literal, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.audit.capture import LONGEST_LABEL, canonical, merged, plain
@@ -292,7 +292,9 @@ def _rows_of(
     columns = Base.metadata.tables[table].c
     if "id" not in columns:
         return
-    label = columns[subject.label] if subject.label else columns["id"]
+    # What is called by somebody else's name has none of its own to be filed under.
+    has_name = bool(subject.label) and not subject.label.endswith("_id")
+    label = columns[subject.label] if has_name else literal("")
     unit = columns[subject.unit] if subject.unit else None
     wanted = sorted(numbers)
     for first in range(0, len(wanted), MOST_AT_ONCE):

@@ -46,6 +46,14 @@ SUBJECTS: dict[str, Subject] = {
     "role_grant": Subject(label="unit_id", unit="unit_id", of=("person", "person_id")),
     "bridge_point": Subject(label="name", unit="unit_id"),
     "outage": Subject(label="reason", of=("bridge_point", "point_id")),
+    "equipment": Subject(label="kind", of=("bridge_point", "point_id")),
+    "fault": Subject(label="text", of=("bridge_point", "point_id")),
+    "point_technician": Subject(label="person_id", of=("bridge_point", "point_id")),
+    "substitution": Subject(label="substitute_id", of=("person", "absent_id")),
+    "substituted_role": Subject(label="role", of=("substitution", "substitution_id")),
+    "entrustment": Subject(label="secretary_id", of=("person", "official_id")),
+    "entrusted_act": Subject(label="act", of=("entrustment", "entrustment_id")),
+    "reorganisation": Subject(label="name", digested=_these("plan touched")),
     "calendar_feed": Subject(label="kind", secret=_these("token")),
     # Logins
     "credential": Subject(
@@ -53,13 +61,22 @@ SUBJECTS: dict[str, Subject] = {
     ),
     "login_session": Subject(
         of=("person", "person_id"),
-        omitted=_these("secret_hash last_seen_at created_at"),
+        omitted=_these("secret_hash id_token last_seen_at created_at"),
         acts={"create": "login", "delete": "logout"},
         done_by="person_id",
     ),
     "api_token": Subject(
         label="name", of=("person", "person_id"), omitted=_these("secret_hash last_seen_at")
     ),
+    "external_identity": Subject(
+        label="called", of=("person", "person_id"), omitted=_these("last_login_at")
+    ),
+    "second_factor": Subject(
+        of=("person", "person_id"),
+        omitted=_these("last_step waiting waiting_since"),
+        secret=_these("secret"),
+    ),
+    "recovery_code": Subject(of=("person", "person_id"), secret=_these("code_hash"), gathered=True),
     # Meetings
     "meeting": Subject(label="title", unit="host_unit_id", secret=_these("join_pin")),
     "agenda_item": Subject(label="title", of=("meeting", "meeting_id"), gathered=True),
@@ -101,7 +118,11 @@ NOT_RECORDED: dict[str, str] = {
     "occupancy": "follows from the meeting and whom it invites",
     "outbox_delivery": "the mail ledger, a record of its own",
     "outbox_message": "the mail ledger, a record of its own",
+    "oidc_flow": "a login at the provider that is under way",
+    "pending_login": "a login that waits for its second factor",
     "point_state": "follows from the log of attendance",
+    "reaimed_meeting": "kept with the reorganisation; what it changed is recorded with the meeting",
+    "receipt_inheritance": "copies of receipts that were recorded, kept with the heir",
     "register_counter": "the number is recorded with the document that bears it",
     "register_entry": "the number is recorded with the document that bears it",
     "stored_file": "content without a name; what names it is recorded",

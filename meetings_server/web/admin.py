@@ -18,6 +18,9 @@ from rooms.people import Role
 from rooms.policies import Actor, NotPermitted, Permission, permissions_of, roles_with
 from rooms.reasons import explain
 
+NEWEST_ENTRIES = 2_000
+"""Of the record of changes, on the page; the command line reads it whole."""
+
 
 def require_administrator(request: PageRequest) -> None:
     """What concerns the whole server is for administrators. Raises `NotPermitted`."""
@@ -135,7 +138,12 @@ def why_page(request: PageRequest, db: Database) -> Response[str]:
 def health_page(request: PageRequest, settings: Settings) -> Response[str]:
     """What `meetings-server doctor` finds, for administrators."""
     require_administrator(request)
-    return render(request, "admin/health.html", findings=list(examine(settings)), at=utcnow())
+    return render(
+        request,
+        "admin/health.html",
+        findings=list(examine(settings, newest_entries=NEWEST_ENTRIES)),
+        at=utcnow(),
+    )
 
 
 HANDLERS = [admin_page, health_page, why_page]
