@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, ForeignKey, delete, false, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
+from meetings_server.identity.mandates import Acting, acting_of
 from meetings_server.identity.passwords import Credential
 from meetings_server.identity.tokens import ALL_SCOPES, ApiToken
 from rooms.hierarchy import Unit
 from rooms.kernel import Base, civil_day
 from rooms.people import Person, Role
-from rooms.policies import Actor, roles_of
+from rooms.policies import Actor, Permission, permissions_of, roles_of
 
 COOKIE = "meetings_session"
 
@@ -107,8 +108,8 @@ class SignedIn:
     """A role asks for a second factor and there is none: it is set up before anything else."""
     scopes: frozenset[str] = ALL_SCOPES
     """What a token opens (`tokens`); a browser opens everything."""
-    on_behalf_of: int | None = None
-    """The official for whom this person acts in this login: a person's id."""
+    acting: Acting | None = None
+    """The official for whom this person acts in this login: unit and roles are then theirs."""
 
     @property
     def held_back(self) -> bool:
@@ -117,7 +118,13 @@ class SignedIn:
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.person_id, self.name, self.unit_id, self.on_behalf_of)
+        official = self.acting.official_id if self.acting else None
+        return Actor(self.person_id, self.name, self.unit_id, on_behalf_of=official)
+
+    @property
+    def rights(self) -> frozenset[Permission]:
+        """What this login may do somewhere; where, `governed()` says."""
+        return permissions_of(self.roles) if self.acting is None else self.acting.rights
 
 
 def _digest(secret: str) -> str:
@@ -220,15 +227,32 @@ def by_cookie(
         LoginSession.method,
         LoginSession.second_factor,
         Credential.must_change,
+        LoginSession.acting_for_id,
     )
     if found is None:
         return None
-    user, (method, second_factor, must_change) = found
+    user, (method, second_factor, must_change, acting_for) = found
+    own_roles = user.roles
+    if acting_for is not None:
+        user = _acting(user, acting_of(session, user.actor, acting_for, civil_day(now)))
     return replace(
         user,
         # Who comes through the provider has no use for the password.
         must_change=bool(must_change) and method == PASSWORD,
-        must_enrol=not second_factor and bool(user.roles & demanding),
+        must_enrol=not second_factor and bool(own_roles & demanding),
+    )
+
+
+def _acting(user: SignedIn, acting: Acting | None) -> SignedIn:
+    if acting is None:
+        return user
+    return replace(
+        user,
+        unit_id=acting.unit_id,
+        unit_name=acting.unit_name,
+        unit_code=acting.unit_code,
+        roles=acting.roles,
+        acting=acting,
     )
 
 

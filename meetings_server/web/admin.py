@@ -15,7 +15,7 @@ from rooms.finding import roles_held
 from rooms.hierarchy import unit_by_code
 from rooms.kernel import FieldInvalid, NotFound, civil_day, utcnow
 from rooms.people import Role
-from rooms.policies import Actor, NotPermitted, Permission, permissions_of, roles_with
+from rooms.policies import Actor, NotPermitted, Permission, roles_with
 from rooms.reasons import explain
 
 NEWEST_ENTRIES = 2_000
@@ -31,7 +31,7 @@ def require_administrator(request: PageRequest) -> None:
 @get("/admin", include_in_schema=False, sync_to_thread=True)
 def admin_page(request: PageRequest) -> Response[str]:
     """What the roles of this person let them look after."""
-    rights = permissions_of(request.user.roles)
+    rights = request.user.rights
     here = f"/units/{request.user.unit_id}"
     may_read_mail = (
         Permission.MAIL_READ if Permission.MAIL_READ in rights else Permission.MEETING_WRITE
@@ -98,7 +98,7 @@ def why_page(request: PageRequest, db: Database) -> Response[str]:
     asked = {name: asked_text(request, name) for name in ("person", "permission", "unit")}
     errors: dict[str, list[str]] = {}
     with db.reader() as session:
-        if Permission.PERSON_WRITE not in permissions_of(request.user.roles):
+        if Permission.PERSON_WRITE not in request.user.rights:
             raise NotPermitted(Permission.PERSON_WRITE.value, request.user.unit_name)
         person = unit = reasons = None
         if all(asked.values()):

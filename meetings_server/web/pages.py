@@ -18,7 +18,7 @@ from meetings_server.i18n import _
 from meetings_server.identity.sessions import SignedIn
 from rooms.kernel import DomainError, FieldInvalid, utcnow
 from rooms.people import Role
-from rooms.policies import Permission, permissions_of
+from rooms.policies import Permission
 
 PageRequest = Request[SignedIn, str, Any]
 """A request of somebody who is logged in; the guard has seen to it."""
@@ -111,7 +111,7 @@ def render_html(request: Request[Any, Any, Any], template: str, **context: Any) 
         "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "demo": request.app.state.get("demo", False),
         "now": utcnow(),
-        "may": permissions_of(user.roles) if user else frozenset(),
+        "may": user.rights if user else frozenset(),
         "flashes": _flashes(request),
         "breadcrumbs": [],
     }

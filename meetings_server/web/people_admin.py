@@ -29,7 +29,7 @@ from rooms.finding import PeopleWanted, people_looked_after, roles_held
 from rooms.hierarchy import unit_by_code, unit_by_id
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
 from rooms.people import NewPerson, Person, Role, RoleGrant
-from rooms.policies import NotPermitted, Permission, permissions_of, top_units
+from rooms.policies import NotPermitted, Permission, top_units
 
 PAGE = 50
 ACTIVITY = {"": True, "left": False, "all": None}
@@ -58,7 +58,7 @@ Page = Response[str] | Response[None]
 
 
 def _require_somewhere(request: PageRequest) -> None:
-    if Permission.PERSON_WRITE not in permissions_of(request.user.roles):
+    if Permission.PERSON_WRITE not in request.user.rights:
         raise NotPermitted(Permission.PERSON_WRITE.value, request.user.unit_name)
 
 

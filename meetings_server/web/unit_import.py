@@ -26,7 +26,7 @@ from rooms.catalogue import COLUMNS, LONGEST, REQUIRED_COLUMNS, parse_units
 from rooms.directory import root_lines
 from rooms.hierarchy import UnitRow, UnitsNotSound, import_units
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
-from rooms.policies import Actor, NotPermitted, Permission, permissions_of, require
+from rooms.policies import Actor, NotPermitted, Permission, require
 
 LARGEST = 5 * 1024 * 1024
 MOST_FAULTS = 200
@@ -108,7 +108,7 @@ def _page(
 
 
 def _require_somewhere(request: PageRequest) -> None:
-    if Permission.UNIT_WRITE not in permissions_of(request.user.roles):
+    if Permission.UNIT_WRITE not in request.user.rights:
         raise NotPermitted(Permission.UNIT_WRITE.value, request.user.unit_name)
 
 
