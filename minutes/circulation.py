@@ -34,7 +34,7 @@ from minutes.receipts import (
     own_receipt,
 )
 from rooms.audience import Rule, RuleInvalid, units_of
-from rooms.hierarchy import Node, Tree, Unit, load_tree
+from rooms.hierarchy import Node, Tree, Unit, load_tree, valid_on
 from rooms.kernel import Event, Invalid, UTCDateTime, bounded_text, civil_day, record, require_text
 from rooms.policies import Actor, Permission, granted_units
 
@@ -342,7 +342,7 @@ def late_receipts(
 ) -> list[LateReceipt]:
     """Receipts without confirmation whose deadline has passed or lies within `ahead`; one statement.
 
-    The soonest deadline first. The caller remembers whom it has reminded, and of which of the two.
+    The soonest deadline first. Nobody reads the mail of a unit that no longer exists. The caller remembers whom it has reminded, and of which of the two.
     """
     rows = session.execute(
         select(
@@ -363,6 +363,7 @@ def late_receipts(
             Directive.state == DirectiveState.ISSUED.value,
             Receipt.acknowledged_at.is_(None),
             Circulation.deadline <= now + ahead,
+            valid_on(Unit, civil_day(now)),
         )
         .order_by(Circulation.deadline, Receipt.directive_id, Receipt.unit_id)
     )

@@ -179,7 +179,7 @@ class TouchedDirective:
 class TouchedTask:
     """An open task that ending units lead or coordinate.
 
-    `lead_heir`: the id of the unit that leads from then on; None where the lead unit stays, or
+    `lead_heir`: the code of the unit that leads from then on; None where the lead unit stays, or
     where it has no successor (`left`).
     """
 
@@ -187,7 +187,7 @@ class TouchedTask:
     text: str
     deadline: date
     lead: int
-    lead_heir: int | None
+    lead_heir: str | None
     coordinating: int
     left: bool
 
@@ -206,8 +206,8 @@ class Touched:
         return sum(directive.units for directive in self.directives)
 
 
-def touched_papers(session: Session, heirs: Mapping[int, int | None]) -> Touched:
-    """What becomes of open papers when units end. `heirs`: each ending unit's main successor.
+def touched_papers(session: Session, heirs: Mapping[int, str | None]) -> Touched:
+    """What becomes of open papers when units end. `heirs`: code of each ending unit's main successor.
 
     None stands for a unit that has no successor. Nothing is changed; five statements for each 500
     units.
@@ -287,7 +287,7 @@ def _open_tasks(units: Collection[int]) -> Any:
 
 
 def _directives(
-    session: Session, receipts: Mapping[int, list[int]], heirs: Mapping[int, int | None]
+    session: Session, receipts: Mapping[int, list[int]], heirs: Mapping[int, str | None]
 ) -> list[TouchedDirective]:
     found: list[TouchedDirective] = []
     wanted = sorted(receipts)

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from minutes.content import Content
 from minutes.forms.letterhead import LEVEL_HEADINGS, committee, place_name
 from minutes.kinds import GOVERNED_LEVELS, DocumentKind, symbol_of
-from rooms.hierarchy import Tree, load_tree
+from rooms.hierarchy import Node, Tree, Unit, load_tree
 from rooms.meetings import Meeting
 from rooms.people import Person
 from rooms.roll_call import AbsentUnit, PresentUnit, present_and_absent
@@ -123,19 +124,22 @@ def facts_of(stored: dict[str, Any]) -> Facts:
 def gather_facts(session: Session, meeting: Meeting, content: Content) -> Facts:
     """The facts as they are now; at most six statements, whatever the number of units.
 
-    Where the meeting was never opened or closed by a click, its planned times stand.
+    Two more where one of them did not exist on the day of the meeting. Names and places are those of the day of the meeting; a task may also be given to a unit that
+    began later. Where the meeting was never opened or closed by a click, its planned times stand.
     """
     tree = load_tree(session, meeting.day)
     chair = session.get_one(Person, meeting.chair_id)
     roll = present_and_absent(session, meeting.id)
-    host = tree.by_id[meeting.host_unit_id]
+    host = tree.by_id.get(meeting.host_unit_id) or session.get_one(Unit, meeting.host_unit_id)
     ancestry = tree.ancestry(host.id)
-    names = {node.id: node.name for node in tree.by_id.values()}
-    territory = next((node for node in ancestry if node.level in GOVERNED_LEVELS), host)
+    names = _names(session, tree, content.unit_ids())
+    territory: Unit | Node = next(
+        (node for node in ancestry if node.level in GOVERNED_LEVELS), host
+    )
     return Facts(
         title=meeting.title,
-        superior="" if host is territory else committee(territory.name),
-        issuer=committee(host.name) if host is territory else host.name,
+        superior="" if host.id == territory.id else committee(territory.name),
+        issuer=committee(host.name) if host.id == territory.id else host.name,
         seat=place_name(territory.name),
         symbol=symbol_of(DocumentKind.MINUTES, host),
         timezone=meeting.timezone,
@@ -154,6 +158,17 @@ def gather_facts(session: Session, meeting: Meeting, content: Content) -> Facts:
             for task in content.tasks
         ),
     )
+
+
+def _names(session: Session, tree: Tree, unit_ids: set[int]) -> dict[int, str]:
+    names = {unit_id: tree.by_id[unit_id].name for unit_id in unit_ids & tree.by_id.keys()}
+    others = unit_ids - names.keys()
+    if others:
+        names.update(
+            (row[0], row[1])
+            for row in session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(others)))
+        )
+    return names
 
 
 def _group(tree: Tree, unit_id: int, level: str) -> str:

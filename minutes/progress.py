@@ -1,15 +1,17 @@
 """The way of a directive: who has it, who read it, who confirmed, who is late; by level and parent."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from minutes.inheritance import ReceiptInheritance
 from minutes.receipts import Circulation, Receipt, Step, visible_receipts
 from rooms.hierarchy import Tree, Unit, load_tree
 from rooms.kernel import civil_day
+from rooms.lineage import days_of_change, shape_on
 from rooms.people import Person
 from rooms.policies import Actor
 
@@ -34,7 +36,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One recipient unit. `forwarded_from`: the unit that passed it on, "" for the issuer itself."""
+    """One recipient unit. `forwarded_from`: the unit that passed it on, "" for the issuer itself.
+
+    `taken_over`: units that had not confirmed it when they ended; `taken_over_on`: the last such day.
+    """
 
     unit_id: int
     code: str
@@ -50,6 +55,8 @@ class Stop:
     note: str
     deadline: datetime | None
     late: bool
+    taken_over: tuple[str, ...] = ()
+    taken_over_on: date | None = None
 
     @property
     def step(self) -> Step:
@@ -92,11 +99,11 @@ class Progress:
 def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -> Progress:
     """What the actor may see of a directive's way: all for its issuer, else their own subtree.
 
-    Two statements, whatever the number of units. Of a directive that they may not see at all the
-    way is empty.
+    Each unit stands where it stood on the day on which the document came to it. Two statements,
+    whatever the number of units; a few more where the tree has changed since. Of a directive that
+    they may not see at all the way is empty.
     """
     on = civil_day(now)
-    tree = load_tree(session, on)
     forwarder, confirmer = aliased(Unit), aliased(Person)
     rows = session.execute(
         select(
@@ -113,6 +120,12 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
             confirmer.name,
             Receipt.note,
             Circulation.deadline,
+            select(ReceiptInheritance.unit_id)
+            .where(
+                ReceiptInheritance.directive_id == Receipt.directive_id,
+                ReceiptInheritance.heir_id == Receipt.unit_id,
+            )
+            .exists(),
         )
         .join(Unit, Unit.id == Receipt.unit_id)
         .join(Circulation, Circulation.id == Receipt.circulation_id)
@@ -120,28 +133,73 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
         .outerjoin(confirmer, confirmer.id == Receipt.acknowledged_by)
         .where(Receipt.directive_id == directive_id, visible_receipts(actor, on))
         .order_by(Unit.position, Unit.id)
-    )
+    ).all()
+    inherited = _inherited(session, directive_id) if any(row[13] for row in rows) else {}
+    came = {inherited.get(row[0], ((), civil_day(row[6])))[1] for row in rows}
+    trees = _Trees(session, days_of_change(session) if len(came) > 1 else [])
     found = Progress(Counts(), {}, [], [])
     branches: dict[int, Branch] = {}
     for row in rows:
         deadline = row[12]
         late = deadline is not None and row[9] is None and deadline <= now
-        stop = Stop(*row[:5], row[5] or "", *row[6:10], row[10] or "", row[11], deadline, late)
+        names, taken_over_on = inherited.get(row[0], ((), None))
+        stop = Stop(
+            *row[:5],
+            row[5] or "",
+            *row[6:10],
+            row[10] or "",
+            row[11],
+            deadline,
+            late,
+            names,
+            taken_over_on,
+        )
         found.total.add(stop)
         found.by_level.setdefault(stop.level, Counts()).add(stop)
         if late:
             found.late.append(stop)
-        _place(tree, branches, stop)
+        _place(trees.on(taken_over_on or civil_day(stop.sent_at)), branches, stop)
     found.branches = list(branches.values())
     found.late.sort(key=lambda stop: stop.deadline or now)
     return found
 
 
+@dataclass
+class _Trees:
+    """The trees that are needed, each read once: days between two changes share one."""
+
+    session: Session
+    days: list[date]
+    read: dict[date, Tree] = field(default_factory=dict)
+
+    def on(self, day: date) -> Tree:
+        shape = shape_on(self.days, day)
+        if shape not in self.read:
+            self.read[shape] = load_tree(self.session, shape)
+        return self.read[shape]
+
+
+def _inherited(session: Session, directive_id: int) -> dict[int, tuple[tuple[str, ...], date]]:
+    """By heir: the units whose receipt it took over, in the order of the tree, and the last day."""
+    found: dict[int, tuple[tuple[str, ...], date]] = {}
+    rows = session.execute(
+        select(ReceiptInheritance.heir_id, Unit.name, ReceiptInheritance.day)
+        .join(Unit, Unit.id == ReceiptInheritance.unit_id)
+        .where(ReceiptInheritance.directive_id == directive_id)
+        .order_by(ReceiptInheritance.day, Unit.position, Unit.id)
+    )
+    for heir_id, name, day in rows:
+        names, _earlier = found.get(heir_id, ((), day))
+        found[heir_id] = ((*names, name), day)
+    return found
+
+
 def _place(tree: Tree, branches: dict[int, Branch], stop: Stop) -> None:
     chain = tree.ancestry(stop.unit_id)
-    # The root itself may be a recipient; a unit that no longer exists stands alone.
+    # The root itself may be a recipient.
     head = chain[-2] if len(chain) > 1 else (chain[0] if chain else None)
     if head is None:
+        # Sent on its last day, or taken in with a list that begins later: it stands alone.
         branches[stop.unit_id] = Branch(stop.code, stop.name, stop.level, own=stop)
         return
     branch = branches.setdefault(head.id, Branch(head.code, head.name, head.level))

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from minutes.content import Content, day_of
 from minutes.meeting_minutes import Minutes
+from rooms.directory import Step
 from rooms.hierarchy import Unit, subtree_of
 from rooms.kernel import (
     Base,
@@ -35,6 +36,7 @@ from rooms.kernel import (
     record,
     require_text,
 )
+from rooms.lineage import keepers
 from rooms.meetings import Meeting, visible
 from rooms.people import Person
 from rooms.policies import Actor, NotPermitted, Permission, governed, stands_for
@@ -250,7 +252,11 @@ def require_done_day(session: Session, task: Task, day: date, today: date) -> No
 
 @dataclass(frozen=True, slots=True)
 class ListedTask:
-    """A task as lists show it. `coordinating`: names of units; `notes`: the newest first."""
+    """A task as lists show it. `coordinating`: names of units; `notes`: the newest first.
+
+    Units are named as in the minutes. Where units of an open task have ended since, `lead_now` and
+    `coordinating_now` name who answers for it instead; both are empty where nothing has changed.
+    """
 
     id: int
     n: int
@@ -268,6 +274,9 @@ class ListedTask:
     minutes_symbol: str
     notes: tuple[tuple[datetime, str, str], ...]
     may_follow_up: bool
+    lead_now: str = ""
+    lead_now_code: str = ""
+    coordinating_now: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +291,8 @@ class TaskFilter:
     """Only overdue ones, or only others."""
     after: tuple[date, int] | None = None
     """Past this task of the order (deadline, id)."""
+    below_on: date | None = None
+    """The day whose tree says what lies below the unit; today without one."""
     past_id: int | None = None
     """Past this task in the order of ids, which then is the order of the list."""
 
@@ -289,12 +300,12 @@ class TaskFilter:
 def tasks_for(
     session: Session, actor: Actor, wanted: TaskFilter, today: date, limit: int
 ) -> list[ListedTask]:
-    """Tasks the actor may see, the nearest deadline first; four statements, whatever their number."""
+    """Tasks the actor may see, the nearest deadline first; five statements, whatever their number."""
     found = session.execute(_listed(actor, wanted, today).limit(limit)).all()
     ids = [row[0].id for row in found]
     coordinating = _grouped(
         session,
-        select(TaskCoordination.task_id, Unit.name, Unit.code)
+        select(TaskCoordination.task_id, Unit.name, Unit.code, Unit.id, Unit.valid_until)
         .join(Unit, Unit.id == TaskCoordination.unit_id)
         .where(TaskCoordination.task_id.in_(ids))
         .order_by(Unit.position),
@@ -307,6 +318,7 @@ def tasks_for(
         .order_by(TaskNote.id.desc()),
     )
     mine = set(session.scalars(select(Task.id).where(Task.id.in_(ids), answerable(actor, today))))
+    heirs = _heirs(session, [(row[0], row[5]) for row in found], coordinating, today)
     return [
         ListedTask(
             id=task.id,
@@ -314,8 +326,8 @@ def tasks_for(
             text=task.text,
             lead=lead,
             lead_code=code,
-            coordinating=tuple(name for name, _code in coordinating.get(task.id, ())),
-            coordinating_codes=tuple(code for _name, code in coordinating.get(task.id, ())),
+            coordinating=tuple(name for name, *_rest in coordinating.get(task.id, ())),
+            coordinating_codes=tuple(code for _name, code, *_rest in coordinating.get(task.id, ())),
             deadline=task.deadline,
             done_on=task.done_on,
             state=task.state(today),
@@ -325,14 +337,60 @@ def tasks_for(
             minutes_symbol=symbol,
             notes=tuple(notes.get(task.id, ())),  # type: ignore[arg-type]  # three columns were asked for
             may_follow_up=task.id in mine and task.replaced_at is None,
+            **_answers_now(task, coordinating.get(task.id, ()), heirs),
         )
-        for task, lead, code, title, symbol in found
+        for task, lead, code, title, symbol, _lead_until in found
     ]
 
 
-def _listed(actor: Actor, wanted: TaskFilter, today: date) -> Select[Task, str, str, str, str]:
+def _heirs(
+    session: Session,
+    tasks: Sequence[tuple[Task, date | None]],
+    coordinating: dict[int, list[Sequence[Any]]],
+    today: date,
+) -> dict[int, Step]:
+    """Who keeps the affairs of units of open tasks that have ended; the others have no follow-up.
+
+    `tasks` with the end of their lead unit. Nothing is asked where no unit has ended.
+    """
+    ended: set[int] = set()
+    for task, lead_until in tasks:
+        if task.done_on is not None or task.replaced_at is not None:
+            continue
+        if lead_until is not None and lead_until <= today:
+            ended.add(task.lead_unit_id)
+        for _name, _code, unit_id, until in coordinating.get(task.id, ()):
+            if until is not None and until <= today:
+                ended.add(unit_id)
+    return keepers(session, ended, today)
+
+
+def _answers_now(
+    task: Task, coordinating: Sequence[Sequence[Any]], heirs: dict[int, Step]
+) -> dict[str, Any]:
+    if task.done_on is not None or task.replaced_at is not None:
+        return {}
+    lead = heirs.get(task.lead_unit_id)
+    lead_id = lead.id if lead else task.lead_unit_id
+    now: dict[int, str] = {}
+    for name, _code, unit_id, _until in coordinating:
+        heir = heirs.get(unit_id)
+        now[heir.id if heir else unit_id] = heir.name if heir else name
+    # Who leads has nobody to coordinate with in its own house.
+    now.pop(lead_id, None)
+    changed = any(row[2] in heirs for row in coordinating)
+    return {
+        "lead_now": lead.name if lead else "",
+        "lead_now_code": lead.code if lead else "",
+        "coordinating_now": tuple(now.values()) if changed else (),
+    }
+
+
+def _listed(
+    actor: Actor, wanted: TaskFilter, today: date
+) -> Select[Task, str, str, str, str, date | None]:
     query = (
-        select(Task, Unit.name, Unit.code, Meeting.title, Minutes.symbol)
+        select(Task, Unit.name, Unit.code, Meeting.title, Minutes.symbol, Unit.valid_until)
         .join(Unit, Unit.id == Task.lead_unit_id)
         .join(Meeting, Meeting.id == Task.meeting_id)
         .join(Minutes, Minutes.id == Task.minutes_id)
@@ -352,7 +410,7 @@ def _listed(actor: Actor, wanted: TaskFilter, today: date) -> Select[Task, str, 
         late = in_state(TaskState.OVERDUE, today)
         query = query.where(late if wanted.overdue else ~late)
     if wanted.unit_id is not None:
-        below = subtree_of(wanted.unit_id, today)
+        below = subtree_of(wanted.unit_id, wanted.below_on or today)
         query = query.where(
             or_(
                 Task.lead_unit_id.in_(below),

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rooms.folding import fold, folded_pattern, has_words
-from rooms.hierarchy import Succession, Unit, UnitAncestry, UnitRow, valid_on
+from rooms.hierarchy import Unit, UnitAncestry, UnitRow, valid_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,38 +226,3 @@ def listed_rows(session: Session, on: date, query: str = "", level: str = "") ->
         .order_by(Unit.position, Unit.id)
     )
     return [UnitRow(line, *row) for line, row in enumerate(rows, start=2)]
-
-
-@dataclass(frozen=True, slots=True)
-class Inheritance:
-    """A unit before or after another: `follows` where the other one is the predecessor."""
-
-    id: int
-    name: str
-    day: date
-    extent: str
-    is_main: bool
-    follows: bool
-
-
-def inheritances(session: Session, unit_id: int) -> list[Inheritance]:
-    """Whom a unit took over from and who takes over from it, in the order of the days."""
-    rows = session.execute(
-        select(
-            Unit.id,
-            Unit.name,
-            Succession.day,
-            Succession.extent,
-            Succession.is_main,
-            Succession.predecessor_id == unit_id,
-        )
-        .join(
-            Unit,
-            or_(
-                and_(Succession.predecessor_id == unit_id, Unit.id == Succession.successor_id),
-                and_(Succession.successor_id == unit_id, Unit.id == Succession.predecessor_id),
-            ),
-        )
-        .order_by(Succession.day, Unit.position)
-    )
-    return [Inheritance(*row) for row in rows]

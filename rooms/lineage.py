@@ -5,27 +5,39 @@ ancestry on a day of that life. This module leads from one span to the next.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import ClassVar
 
-from sqlalchemy import Row, Select, literal, or_, select, union
+from sqlalchemy import CompoundSelect, Select, and_, literal, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from rooms.directory import Step, paths
 from rooms.folding import fold, has_words
 from rooms.hierarchy import Succession, Unit, UnitAncestry, UnknownUnit, valid_on
+from rooms.kernel import Conflict
+from rooms.reorganisation.records import Reorganisation, ReorganisationState
+
+_LIVED = or_(Unit.valid_until.is_(None), Unit.valid_until > Unit.valid_from)
+"""Not a unit of a reorganisation that was taken back before its day."""
 
 
 def days_of_change(session: Session) -> list[date]:
     """The first days of every shape that the tree has had or will have, in order; one statement.
 
-    A unit that only moves below another parent keeps its row, and gets new rows of ancestry.
+    A reorganisation that only moves units below other parents begins and ends none.
     """
-    begins = select(UnitAncestry.valid_from).where(UnitAncestry.depth <= 1)
-    ends = select(Unit.valid_until).where(Unit.valid_until.is_not(None))
-    days: Sequence[Row[date]] = session.execute(union(begins, ends)).all()
-    return sorted(row[0] for row in days)
+    days: CompoundSelect[date | None] = union(
+        select(Unit.valid_from).where(_LIVED),
+        select(Unit.valid_until).where(_LIVED, Unit.valid_until.is_not(None)),
+        select(Reorganisation.day).where(
+            Reorganisation.state.in_(
+                [ReorganisationState.APPLIED.value, ReorganisationState.IN_FORCE.value]
+            )
+        ),
+    )
+    return sorted(day for day in session.scalars(days) if day is not None)
 
 
 def shape_on(days: list[date], on: date) -> date:
@@ -65,15 +77,10 @@ class Lineage:
 
 
 def lineage(session: Session, unit: Unit) -> Lineage:
-    """Whom a unit took over from, and who takes over from it; at most four statements."""
-    return Lineage(
-        _relatives(session, unit.id, before=True), _relatives(session, unit.id, before=False)
-    )
+    """Whom a unit took over from, and who takes over from it.
 
-
-def _relatives(session: Session, unit_id: int, *, before: bool) -> list[Relative]:
-    other = Succession.predecessor_id if before else Succession.successor_id
-    own = Succession.successor_id if before else Succession.predecessor_id
+    One statement, and one for the places of each change.
+    """
     rows = session.execute(
         select(
             Unit.id,
@@ -85,17 +92,28 @@ def _relatives(session: Session, unit_id: int, *, before: bool) -> list[Relative
             Succession.is_main,
             Unit.valid_from,
             Unit.valid_until,
+            Succession.successor_id == unit.id,
         )
-        .join(Unit, Unit.id == other)
-        .where(own == unit_id)
+        .join(
+            Unit,
+            or_(
+                and_(Succession.successor_id == unit.id, Unit.id == Succession.predecessor_id),
+                and_(Succession.predecessor_id == unit.id, Unit.id == Succession.successor_id),
+            ),
+        )
         .order_by(Succession.day, Succession.is_main.desc(), Unit.position, Unit.id)
     ).all()
-    path: dict[int, list[Step]] = {}
-    for day in {row.day for row in rows}:
-        ids = [row.id for row in rows if row.day == day]
+    found = Lineage([], [])
+    for day, before in sorted({(row.day, row[9]) for row in rows}):
+        beside = [row for row in rows if (row.day, row[9]) == (day, before)]
         # Before the change for what ended with it, from the change on for what began with it.
-        path |= paths(session, ids, day - timedelta(days=1) if before else day)
-    return [Relative(*row, path=tuple(path.get(row.id, ()))) for row in rows]
+        path = paths(
+            session, [row.id for row in beside], day - timedelta(days=1) if before else day
+        )
+        (found.predecessors if before else found.successors).extend(
+            Relative(*row[:9], path=tuple(path.get(row.id, ()))) for row in beside
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +192,22 @@ def with_kept(units: Select[int], on: date) -> Select[int]:
     )
 
 
+@dataclass
+class UnitEnded(Conflict):
+    """What only an existing unit may do: it ended, and `day` is the first on which it is gone."""
+
+    code: ClassVar[str] = "unit_ended"
+    unit: str
+    day: date
+
+
+def require_existing(session: Session, unit_id: int, on: date) -> None:
+    """Raises `UnitEnded`."""
+    unit = session.get_one(Unit, unit_id)
+    if unit.valid_until is not None and unit.valid_until <= on:
+        raise UnitEnded(unit.name, unit.valid_until)
+
+
 AS_OF = "@"
 
 
@@ -195,11 +229,21 @@ def asked_unit(session: Session, said: str, today: date) -> tuple[Unit, date]:
     unit = session.scalar(borne.where(valid_on(Unit, day)))
     if unit is None and not day_text:
         unit = session.scalar(
-            borne.where(Unit.valid_until <= day).order_by(Unit.valid_until.desc()).limit(1)
+            borne.where(Unit.valid_until <= day, _LIVED).order_by(Unit.valid_until.desc()).limit(1)
         )
     if unit is None:
         raise UnknownUnit(said, day)
     return unit, shown_day(unit, today)
+
+
+def found_unit(session: Session, said: str, today: date) -> tuple[Unit | None, date]:
+    """As `asked_unit`; nothing for an empty text and for a unit that nobody knows."""
+    if not said:
+        return None, today
+    try:
+        return asked_unit(session, said, today)
+    except UnknownUnit:
+        return None, today
 
 
 def shown_day(unit: Unit, today: date) -> date:
@@ -235,7 +279,7 @@ def former_units(session: Session, query: str, on: date, limit: int) -> list[For
         return []
     rows = session.execute(
         select(Unit.id, Unit.code, Unit.name, Unit.level, Unit.valid_until)
-        .where(Unit.valid_until <= on, *has_words(Unit.folded.expression, query))
+        .where(Unit.valid_until <= on, _LIVED, *has_words(Unit.folded.expression, query))
         .order_by(Unit.valid_until.desc(), Unit.position, Unit.id)
         .limit(limit)
     ).all()

@@ -5,7 +5,7 @@ whole meeting. A scope that is a single unit without children (a ward) also gets
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
@@ -26,7 +26,7 @@ from rooms.attendance import (
 )
 from rooms.hierarchy import Node, Tree, Unit, UnitAncestry, load_tree, valid_on
 from rooms.meetings import Meeting, Participation, UnknownMeeting
-from rooms.policies import Actor, NotPermitted, Permission, holds, require, top_units
+from rooms.policies import Actor, NotPermitted, Permission, governed_units, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +111,21 @@ def visible_scope(
 ) -> Scope:
     """The scope with a unit's code, or without one the widest that the actor may see.
 
-    Who governs the host unit, or chairs, sees all; others only units they govern. That they may see
-    the meeting at all is the caller's to check. Raises `UnknownUnit`, `NotPermitted`.
+    Who governs the host unit, or chairs, sees all; others only units they govern today, predecessors
+    of these among them: the tree is that of the meeting's day. That they may see the meeting at all
+    is the caller's to check. Raises `UnknownUnit`, `NotPermitted`.
     """
     wanted = tree.node(code) if code else None
     if meeting.chair_id == actor.principal_id or holds(
         session, actor, Permission.ATTENDANCE_READ, meeting.host_unit_id, on
     ):
         return Scope((wanted,) if wanted else ())
+    held = set(session.scalars(governed_units(actor, Permission.ATTENDANCE_READ, on)))
+    roots = whole_branches(tree, held)
     if wanted:
-        require(session, actor, Permission.ATTENDANCE_READ, wanted.id, on)
+        if not {node.id for node in roots} & {node.id for node in tree.ancestry(wanted.id)}:
+            raise NotPermitted(Permission.ATTENDANCE_READ.value, wanted.name)
         return Scope((wanted,))
-    held = {unit.id for unit in top_units(session, actor, Permission.ATTENDANCE_READ, on)}
-    roots = [
-        tree.by_id[unit_id]
-        for unit_id in sorted(held & tree.by_id.keys())
-        if not any(above.id in held for above in tree.ancestry(unit_id)[1:])
-    ]
     if not roots:
         raise NotPermitted(Permission.ATTENDANCE_READ.value, "")
     return Scope(tuple(roots))
@@ -156,6 +154,21 @@ def attendance(
     }
     ordered = {unit_id: shown[unit_id] for unit_id in tree.by_id if unit_id in shown}
     return Attendance(meeting, tree, revision, points, Rollup(ordered, rollup(points, tree).levels))
+
+
+def whole_branches(tree: Tree, held: Collection[int]) -> list[Node]:
+    """The highest units of a tree of which every unit below is held, too, in the order of the tree.
+
+    Rights are those of today, the tree may be that of an earlier day: a ward that has taken over an
+    abolished district does not thereby see the other wards that once stood below it.
+    """
+    whole = set(held) & tree.by_id.keys()
+    for node in tree.by_id.values():
+        if node.id not in held:
+            whole.difference_update(above.id for above in tree.ancestry(node.id))
+    return [
+        node for node in tree.by_id.values() if node.id in whole and node.parent_id not in whole
+    ]
 
 
 def counted_above(tree: Tree, root: Node) -> list[Node]:

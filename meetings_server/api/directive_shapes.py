@@ -136,7 +136,10 @@ class SentOut(msgspec.Struct):
 
 
 class ReceiptOut(msgspec.Struct):
-    """One recipient unit. `late`: past its deadline without confirmation."""
+    """One recipient unit. `late`: past its deadline without confirmation.
+
+    `taken_over`: names of units that ended without having confirmed it.
+    """
 
     unit: str
     name: str
@@ -148,6 +151,7 @@ class ReceiptOut(msgspec.Struct):
     note: str
     deadline: datetime | None
     late: bool
+    taken_over: list[str] = []
 
 
 class CountsOut(msgspec.Struct):
@@ -161,9 +165,10 @@ class CountsOut(msgspec.Struct):
 
 
 class BranchOut(msgspec.Struct):
-    """The recipients below a unit, itself not among them."""
+    """The recipients below a unit, itself not among them; as it stood when they were sent it."""
 
     unit: str
+    name: str
     counts: CountsOut
 
 
@@ -235,7 +240,7 @@ def shape_progress(found: Progress) -> CirculationOut:
         shape_counts(found.total),
         {level: shape_counts(counts) for level, counts in found.by_level.items()},
         [
-            BranchOut(branch.code, shape_counts(branch.counts))
+            BranchOut(branch.code, branch.name, shape_counts(branch.counts))
             for branch in found.branches
             if branch.stops
         ],
@@ -251,6 +256,7 @@ def shape_progress(found: Progress) -> CirculationOut:
                 stop.note,
                 stop.deadline,
                 stop.late,
+                list(stop.taken_over),
             )
             for stop in stops
         ],

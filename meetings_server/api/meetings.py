@@ -35,6 +35,7 @@ from meetings_server.reading import YEARS
 from rooms.audience import Resolution, parse_rules, resolve
 from rooms.hierarchy import load_tree, subtree_of, unit_by_code
 from rooms.kernel import FieldInvalid, civil_day, is_time_zone, utcnow
+from rooms.lineage import asked_unit
 from rooms.meetings import Meeting, MeetingState, Participation, visible, visible_meeting
 from rooms.policies import Actor, Permission, require
 from rooms.replies import Answer, readable, reply
@@ -142,7 +143,8 @@ def list_meetings(
         if meeting_state is not None:
             query = query.where(Meeting.state == meeting_state.value)
         if unit is not None:
-            below = subtree_of(unit_by_code(session, unit, today).id, today)
+            at, below_on = asked_unit(session, unit, today)
+            below = subtree_of(at.id, below_on)
             invited_there = select(Participation.meeting_id).where(Participation.unit_id.in_(below))
             query = query.where(Meeting.host_unit_id.in_(below) | Meeting.id.in_(invited_there))
         meetings = session.scalars(query).all()

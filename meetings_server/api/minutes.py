@@ -30,8 +30,8 @@ from minutes.tasks import (
     follow_up,
     tasks_for,
 )
-from rooms.hierarchy import unit_by_code
 from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
+from rooms.lineage import asked_unit
 from rooms.meetings import visible_meeting
 
 
@@ -60,7 +60,11 @@ class WriteMinutes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TaskOut(msgspec.Struct):
-    """A task; `state`: `open`, `overdue`, `done` or `replaced`."""
+    """A task; `state`: `open`, `overdue`, `done` or `replaced`.
+
+    `lead` and `coordinating` are as in the minutes; `lead_now` is who answers for an open task
+    where that unit no longer exists.
+    """
 
     id: int
     minutes: int
@@ -71,6 +75,7 @@ class TaskOut(msgspec.Struct):
     deadline: date
     done_on: date | None
     state: str
+    lead_now: str
 
 
 class ChangeTask(msgspec.Struct, forbid_unknown_fields=True):
@@ -132,7 +137,7 @@ def write_minutes(
             if minutes is None:
                 status, minutes = 201, open_draft(session, actor, meeting_id, now)
             if data.content is not None:
-                content = written(session, data.content, civil_day(now))
+                content = written(session, data.content, civil_day(now), minutes.written)
                 version = data.version or minutes.version
                 minutes = save(session, actor, minutes.id, content, version, now)
             return status, _shape(session, [minutes])[0]
@@ -208,8 +213,10 @@ def list_tasks(
     """The tasks that the caller may see, in the order in which they were given."""
     today = civil_day(utcnow())
     with db.reader() as session:
+        at, below_on = asked_unit(session, unit, today) if unit else (None, today)
         wanted = TaskFilter(
-            unit_id=unit_by_code(session, unit, today).id if unit else None,
+            unit_id=at.id if at else None,
+            below_on=below_on,
             overdue=overdue,
             past_id=after(cursor),
         )
@@ -228,6 +235,7 @@ def _task(task: ListedTask) -> TaskOut:
         task.deadline,
         task.done_on,
         task.state.value,
+        task.lead_now_code or task.lead_code,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from minutes.content import (
@@ -66,15 +66,26 @@ class SaveShape(msgspec.Struct, forbid_unknown_fields=True):
     content: ContentShape
 
 
-def written(session: Session, shape: ContentShape, on: date) -> Content:
-    """The content with units by id; one statement. Raises `UnknownUnit`."""
+def written(
+    session: Session, shape: ContentShape, on: date, kept: Content | None = None
+) -> Content:
+    """The content with units by id; one statement. Raises `UnknownUnit`.
+
+    A code means the unit that bears it on the day; one that the text of before (`kept`) named keeps
+    its meaning, also where that unit has ended and another bears its code.
+    """
     codes = {code for task in shape.tasks for code in (task.lead, *task.coordinating) if code}
     ids: dict[str, int] = {}
     if codes:
+        named = kept.unit_ids() if kept else set()
         rows = session.execute(
-            select(Unit.code, Unit.id).where(Unit.code.in_(codes), valid_on(Unit, on))
+            select(Unit.code, Unit.id).where(
+                Unit.code.in_(codes), or_(valid_on(Unit, on), Unit.id.in_(named))
+            )
         )
-        ids = {code: unit_id for code, unit_id in rows}  # noqa: C416 -- a row is no pair for mypy
+        for code, unit_id in rows:
+            if code not in ids or unit_id in named:
+                ids[code] = unit_id
     for code in sorted(codes - ids.keys()):
         raise UnknownUnit(code, on)
     return Content(

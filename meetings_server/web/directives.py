@@ -21,6 +21,7 @@ from minutes.desks import SORTS, Register, Search, incoming, outgoing
 from minutes.kinds import DocumentKind
 from minutes.paper_pointers import paper_pointers
 from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
+from rooms.lineage import with_kept
 from rooms.policies import Actor, Permission, granted_units
 
 ROWS = 50
@@ -65,11 +66,12 @@ def address(tab: str, search: Search, **changed: str | int) -> str:
 
 def _register(session: Session, actor: Actor, tab: str, search: Search) -> Register:
     now = utcnow()
-    desk = granted_units(actor, Permission.DIRECTIVE_READ, civil_day(now))
+    today = civil_day(now)
+    may = Permission.DIRECTIVE_WRITE if tab == "drafts" else Permission.DIRECTIVE_READ
+    # What a unit left behind when it ended lies on the desk of who keeps its affairs.
+    desk = with_kept(granted_units(actor, may, today), today)
     if tab == "in":
         return incoming(session, desk, search, now)
-    if tab == "drafts":
-        desk = granted_units(actor, Permission.DIRECTIVE_WRITE, civil_day(now))
     return outgoing(session, desk, search, now, drafts=tab == "drafts")
 
 

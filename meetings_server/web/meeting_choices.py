@@ -10,13 +10,14 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.i18n import ngettext
+from meetings_server.i18n import _, ngettext, short_day
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import PageRequest
 from rooms.bridge_points import BridgePoint
 from rooms.folding import fold, has_words
 from rooms.hierarchy import Unit, load_tree, valid_on
 from rooms.kernel import civil_day, utcnow
+from rooms.lineage import former_units
 from rooms.people import Person, Role, RoleGrant
 from rooms.policies import Actor, Permission, governed, holding, top_units
 
@@ -43,14 +44,19 @@ def host_units(session: Session, actor: Actor, query: str, on: date) -> list[Cho
 
 
 def all_units(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
-    """Any unit, by its code: what the calendar is filtered by."""
+    """Any unit, by its code: what lists are filtered by; then those of the past, with their day."""
     rows = session.execute(
         select(Unit.code, Unit.name, Unit.level)
         .where(valid_on(Unit, on), *has_words(Unit.folded.expression, query))
         .order_by(case((Unit.id == actor.unit_id, 0), else_=1), Unit.position, Unit.id)
         .limit(MOST_CHOICES)
     )
-    return [_choice(code, name, word(LEVELS, level)) for code, name, level in rows]
+    found = [_choice(code, name, word(LEVELS, level)) for code, name, level in rows]
+    former = former_units(session, query, on, MOST_CHOICES - len(found))
+    return found + [
+        _choice(unit.key, unit.name, _("until {day}").format(day=short_day(unit.last_day)))
+        for unit in former
+    ]
 
 
 def main_points(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:

@@ -17,8 +17,9 @@ from meetings_server.reading import read_day, read_page
 from meetings_server.web.meeting_words import KINDS, STATES, words
 from meetings_server.web.pages import PageRequest, render
 from rooms.folding import has_words
-from rooms.hierarchy import Unit, subtree_of, valid_on
+from rooms.hierarchy import Unit, subtree_of
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
+from rooms.lineage import found_unit
 from rooms.meetings import OPEN_FOR_CHANGE, Meeting, Participation, visible
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed
@@ -81,7 +82,8 @@ class Filters:
         } | changes
         return "/meetings?" + urlencode({name: value for name, value in values.items() if value})
 
-    def conditions(self, unit: Unit | None, on: date) -> list[ColumnElement[bool]]:
+    def conditions(self, unit: Unit | None, below_on: date) -> list[ColumnElement[bool]]:
+        """`below_on`: the day whose tree says what lies below the unit."""
         found = has_words(Meeting.folded.expression, self.query)
         if self.kind:
             found.append(Meeting.kind == self.kind)
@@ -89,12 +91,15 @@ class Filters:
             found.append(Meeting.state == self.state)
         if self.unit:
             # A unit that nobody bears has no meetings; all meetings would be a wrong answer.
-            found.append(concerning(unit.id, on) if unit else Meeting.id.is_(None))
+            found.append(concerning(unit.id, below_on) if unit else Meeting.id.is_(None))
         return found
 
 
 def concerning(unit_id: int, on: date) -> ColumnElement[bool]:
-    """The meetings that a unit or one below it hosts or is invited to."""
+    """The meetings that a unit or one below it hosts or is invited to.
+
+    What stood below it, or was taken over by it, before that day counts, too.
+    """
     below = subtree_of(unit_id, on)
     return or_(
         Meeting.host_unit_id.in_(below),
@@ -109,12 +114,6 @@ def concerning(unit_id: int, on: date) -> ColumnElement[bool]:
     )
 
 
-def _unit(session: Session, code: str, on: date) -> Unit | None:
-    if not code:
-        return None
-    return session.scalar(select(Unit).where(Unit.code == code, valid_on(Unit, on)))
-
-
 @get("/meetings", include_in_schema=False, sync_to_thread=True)
 def meetings_page(request: PageRequest, db: Database) -> Response[str]:
     now = utcnow()
@@ -122,8 +121,10 @@ def meetings_page(request: PageRequest, db: Database) -> Response[str]:
     actor = request.user.actor
     filters = Filters.of(request, today)
     with db.reader() as session:
-        unit = _unit(session, filters.unit, today)
-        listed = _table(session, actor, filters, unit, today) if filters.view == "list" else None
+        unit, below_on = found_unit(session, filters.unit, today)
+        listed = None
+        if filters.view == "list":
+            listed = _table(session, actor, filters, filters.conditions(unit, below_on), today)
         return render(
             request,
             "meetings/index.html",
@@ -144,11 +145,17 @@ class Listed:
     has_more: bool
 
 
-def _table(session: Session, actor: Actor, filters: Filters, unit: Unit | None, on: date) -> Listed:
+def _table(
+    session: Session,
+    actor: Actor,
+    filters: Filters,
+    conditions: list[ColumnElement[bool]],
+    on: date,
+) -> Listed:
     midnight = datetime.combine(filters.day, time(0), CIVIL_ZONE)
     wanted = and_(
         visible(actor, on),
-        *filters.conditions(unit, on),
+        *conditions,
         # Newest first shows what has been, every other order what is to come.
         Meeting.starts_at < midnight + timedelta(days=1)
         if filters.sort == "-time"
@@ -190,7 +197,7 @@ def events(request: PageRequest, db: Database) -> Response[list[dict[str, Any]]]
         raise FieldInvalid("end", "out_of_range", f"1–{LONGEST_SPAN.days}")
     filters = Filters.of(request, today)
     with db.reader() as session:
-        unit = _unit(session, filters.unit, today)
+        unit, below_on = found_unit(session, filters.unit, today)
         rows = session.execute(
             select(
                 Meeting.id,
@@ -206,7 +213,7 @@ def events(request: PageRequest, db: Database) -> Response[list[dict[str, Any]]]
                 Meeting.starts_at < end,
                 Meeting.ends_at > start,
                 visible(actor, today),
-                *filters.conditions(unit, today),
+                *filters.conditions(unit, below_on),
             )
             .order_by(Meeting.starts_at, Meeting.id)
             .limit(MOST_EVENTS)

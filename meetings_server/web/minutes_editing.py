@@ -59,7 +59,8 @@ def autosave(
     mine = Content()
     try:
         with db.transaction() as session:
-            mine = checked(written(session, data.content, civil_day(now)))
+            before = minutes_to_read(session, actor, minutes_id, civil_day(now)).written
+            mine = checked(written(session, data.content, civil_day(now), before))
             minutes = save(session, actor, minutes_id, mine, data.version, now)
             return Response({"version": minutes.version, "saved": clock_seconds(minutes.saved_at)})
     except MinutesStale as stale:

@@ -17,6 +17,7 @@ from rooms.directory import find_units
 from rooms.finding import find_meetings, find_people
 from rooms.folding import fold
 from rooms.kernel import civil_day, utcnow
+from rooms.lineage import former_units
 from rooms.policies import Actor
 
 FEW = 6
@@ -28,11 +29,13 @@ MANY = 50
 def _groups(session: Session, actor: Actor, query: str, limit: int) -> dict[str, Any]:
     """What is found, group by group; nothing for an empty query."""
     if not fold(query):
-        return {"units": None, "meetings": [], "people": [], "directives": [], "minutes": []}
+        none = ("former", "meetings", "people", "directives", "minutes")
+        return {"units": None} | {group: [] for group in none}
     now = utcnow()
     today = civil_day(now)
     return {
         "units": find_units(session, query, today, limit=limit),
+        "former": former_units(session, query, today, limit=limit),
         "meetings": find_meetings(session, actor, query, now, today, limit=limit),
         "people": find_people(session, actor, query, today, limit=limit),
         "directives": find_directives(session, actor, query, today, limit=limit),

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -15,8 +14,8 @@ from meetings_server.errors import sentence, status_of
 from meetings_server.reading import read_day, read_number
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from minutes.tasks import FollowUp, TaskFilter, TaskState, follow_up, tasks_for
-from rooms.hierarchy import Unit, valid_on
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.lineage import found_unit
 
 PAGE_ROWS = 50
 LONGEST_TEXT = 100
@@ -36,11 +35,10 @@ def _page(
     asked = {key: value[:LONGEST_TEXT] for key, value in request.query_params.items()}
     state = asked["state"] if asked.get("state") in set(SHOWN_STATES) else ""
     code = asked.get("unit", "").strip()
-    unit = None
-    if code:
-        unit = session.scalar(select(Unit).where(Unit.code == code, valid_on(Unit, today)))
+    unit, below_on = found_unit(session, code, today)
     wanted = TaskFilter(
         unit_id=None if not code else unit.id if unit else -1,
+        below_on=below_on,
         state=TaskState(state) if state else None,
         minutes_id=read_number(asked.get("minutes", "")),
         after=_after(asked.get("after", "")),

@@ -13,7 +13,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.i18n import short_day
+from meetings_server.i18n import _, short_day
 from meetings_server.reading import RowId, read_day, read_number
 from meetings_server.web.meeting_words import LEVELS, word, words
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
@@ -23,7 +23,6 @@ from rooms.contacts import change_contact
 from rooms.directory import (
     Line,
     find_units,
-    inheritances,
     level_counts,
     lines_below,
     listed_rows,
@@ -32,14 +31,25 @@ from rooms.directory import (
 )
 from rooms.finding import coming_meetings, find_people, roles_held
 from rooms.folding import fold, marked
-from rooms.hierarchy import Unit, unit_by_code, unit_by_id
+from rooms.hierarchy import unit_by_code, unit_by_id
 from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
+from rooms.lineage import (
+    AS_OF,
+    counterparts,
+    days_of_change,
+    former_units,
+    keepers,
+    lineage,
+    shown_day,
+)
 from rooms.outages import equipment_of
 from rooms.policies import Permission, permissions_at, require
 
 PAGE = 100
 MOST_OPEN = 300
 MOST_PEOPLE = 200
+MOST_FORMER = 20
+"""Units of the past below those that were found."""
 LONGEST_QUERY = 100
 
 
@@ -138,18 +148,49 @@ def _view(request: PageRequest) -> View:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days on which the tree had one shape: `[first, until)`. `day`: the one to show of them."""
+
+    first: date
+    until: date | None
+    day: date
+
+    @property
+    def words(self) -> str:
+        if self.until is None:
+            return _("since {day}").format(day=short_day(self.first))
+        last = self.until - timedelta(days=1)
+        return f"{short_day(self.first)} – {short_day(last)}"
+
+
+def spans_of(days: list[date], today: date) -> list[Span]:
+    """The shapes that the tree has had or will have; of the present one today is shown."""
+    return [
+        Span(
+            first,
+            until,
+            today if first <= today and (until is None or today < until) else first,
+        )
+        for first, until in zip(days, [*days[1:], None], strict=True)
+    ]
+
+
 @get("/units", include_in_schema=False, sync_to_thread=True)
 def units_page(request: PageRequest, db: Database) -> Response[str]:
-    """The tree, or the list of what was searched for; at most five statements."""
+    """The tree, or the list of what was searched for; at most seven statements."""
     view = _view(request)
     with db.reader() as session:
         levels = level_counts(session, view.on)
+        spans = spans_of(days_of_change(session), view.today)
         shown = _found(session, view) if view.flat else _tree(session, view)
         return render(
             request,
             "units/tree.html",
             view=view,
             levels=levels,
+            spans=spans,
+            span=max((n for n, span in enumerate(spans) if span.first <= view.on), default=0),
             level_options=[(level, text) for level, text in words(LEVELS) if level in levels],
             **WORDS,
             **shown,
@@ -172,8 +213,10 @@ def _found(session: Session, view: View) -> dict[str, Any]:
         offset=PAGE * (view.page - 1),
     )
     last = PAGE * (view.page - 1) + len(found.lines)
+    ended = [] if view.level else former_units(session, view.query, view.on, MOST_FORMER)
     return {
         "found": found,
+        "former": ended if view.page == 1 else [],
         "first": PAGE * (view.page - 1) + 1,
         "last": last,
         "next_href": view.address(page=str(view.page + 1)) if last < found.total else None,
@@ -227,25 +270,20 @@ def unit_by_its_code(request: PageRequest, db: Database, code: str) -> Response[
     )
 
 
-def _day_of(unit: Unit, asked: date, *, given: bool) -> date:
-    """The day asked for; without one the last or first day of a unit that does not exist today."""
-    if given:
-        return asked
-    if unit.valid_until is not None and unit.valid_until <= asked:
-        return unit.valid_until - timedelta(days=1)
-    return max(asked, unit.valid_from)
-
-
 @get("/units/{unit_id:int}", include_in_schema=False, sync_to_thread=True)
 def unit_page(request: PageRequest, db: Database, unit_id: RowId) -> Response[str]:
-    """A unit with its points, people and coming meetings."""
+    """A unit with its points, people and coming meetings, and who came before and after it.
+
+    Without a day: today, or the last or first day of a unit that does not exist today.
+    """
     now = utcnow()
     today = civil_day(now)
     actor = request.user.actor
     with db.reader() as session:
         unit = unit_by_id(session, unit_id, today)
         given = bool(request.query_params.get("on"))
-        on = _day_of(unit, asked_day(request, today), given=given)
+        on = asked_day(request, today) if given else shown_day(unit, today)
+        has_ended = unit.valid_until is not None and unit.valid_until <= today
         people = find_people(session, actor, "", today, at_unit=unit.id, limit=MOST_PEOPLE)
         rights = permissions_at(session, actor, unit.id, today)
         told = [person.id for person in people] if Permission.PERSON_READ in rights else []
@@ -263,8 +301,13 @@ def unit_page(request: PageRequest, db: Database, unit_id: RowId) -> Response[st
             roles=roles_held(session, told, today),
             rights=rights,
             meetings=coming_meetings(session, actor, unit.id, now, today),
-            inheritances=inheritances(session, unit.id),
+            line=lineage(session, unit),
+            counterparts=counterparts(session, unit, on),
+            keeper=keepers(session, [unit.id], today).get(unit.id) if has_ended else None,
+            has_ended=has_ended,
+            key=f"{unit.code}{AS_OF}{shown_day(unit, today)}" if has_ended else unit.code,
             exists=unit.valid_from <= on and (unit.valid_until is None or on < unit.valid_until),
+            one_day=timedelta(days=1),
             short_day=short_day,
             **WORDS,
         )

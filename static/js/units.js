@@ -83,6 +83,31 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// ---- the days of the tree ----
+
+// The slider moves the date field; the form's own listener below then shows that day.
+const slider = document.getElementById("tree-span");
+const spans = slider ? [...slider.list.options] : [];
+const day = document.getElementById("unit-day");
+
+function saySpan(at) {
+  slider.labels[0].querySelector("output").textContent = spans[at].dataset.words;
+  slider.setAttribute("aria-valuetext", spans[at].dataset.words);
+}
+
+if (slider) {
+  document.getElementById("tree-slider").hidden = false;
+  slider.addEventListener("input", () => {
+    day.value = spans[slider.value].dataset.day;
+    saySpan(slider.value);
+  });
+  day.addEventListener("input", () => {
+    const at = spans.findLastIndex((span) => span.dataset.first <= day.value);
+    slider.value = Math.max(at, 0);
+    saySpan(slider.value);
+  });
+}
+
 // ---- searching while typing ----
 
 let timer = null;

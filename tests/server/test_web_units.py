@@ -175,7 +175,7 @@ def test_a_code_leads_to_its_unit_of_the_day(
     assert leads_to("") == f"/units/{new}"
     assert leads_to(f"?on={before}") == f"/units/{city.units['00181']}?on={before}"
     assert client.get("/units/by-code/none").status_code == 404
-    assert "chuyển thành" in client.get(f"/units/{city.units['00181']}").text
+    assert "Chuyển thành" in client.get(f"/units/{city.units['00181']}").text
     assert "kế thừa từ" in client.get(f"/units/{new}").text
 
 
