@@ -196,6 +196,9 @@ SENTENCES: dict[str, str] = {
         "The table has more than {most} columns. Take out what is not needed."
     ),
     "too_many_rows": mark("The table has more than {most} rows. Split it into several files."),
+    "unit_ended": mark(
+        "{unit} has not existed since {day}. Its successor issues documents in its own name, with its own numbers."
+    ),
     "units_exist": mark("Units with these codes exist already on {on}: {units}"),
     "units_not_sound": mark("The list of units is not sound: {problems}"),
     "unknown_catalogue": mark("There is no catalogue “{name}”; there are {known}."),
