@@ -25,24 +25,32 @@ from litestar.status_codes import (
     HTTP_422_UNPROCESSABLE_ENTITY,
     HTTP_429_TOO_MANY_REQUESTS,
     HTTP_500_INTERNAL_SERVER_ERROR,
+    HTTP_503_SERVICE_UNAVAILABLE,
 )
 
 from meetings_server.faults import RETRY_SECONDS, fault_of
 from meetings_server.headers import HEADERS
 from meetings_server.i18n import _, current_language, daytime, short_day
 from meetings_server.identity.middleware import language_of
+from meetings_server.identity.oidc import ProviderAway
 from meetings_server.identity.passwords import PasswordChangeDue
+from meetings_server.identity.second_factor import SecondFactorDue
 from meetings_server.identity.throttle import TooManyAttempts
 from meetings_server.sentences import FIELD_PROBLEMS, HTTP_SENTENCES, SENTENCES
 from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
 
 log = logging.getLogger(__name__)
 
-PASSWORD_PAGE = "/account/password"  # noqa: S105 -- an address
+# What has to be done about a login before anything else, and where.
+DUE: dict[type[DomainError], str] = {
+    PasswordChangeDue: "/account/password",
+    SecondFactorDue: "/account/second-factor",
+}
 PROBLEM_JSON = "application/problem+json"
 
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (TooManyAttempts, HTTP_429_TOO_MANY_REQUESTS),
+    (ProviderAway, HTTP_503_SERVICE_UNAVAILABLE),
     (Invalid, HTTP_422_UNPROCESSABLE_ENTITY),
     (NotFound, HTTP_404_NOT_FOUND),
     (Denied, HTTP_403_FORBIDDEN),
@@ -138,13 +146,16 @@ def _to_the_login(request: Request[Any, Any, Any]) -> Response[Any]:
 
 def refuse(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]:
     """A domain error as an answer."""
-    if isinstance(error, PasswordChangeDue) and asks_for_a_page(request):
+    if type(error) in DUE and asks_for_a_page(request):
         return Response(
             None,
             status_code=HTTP_303_SEE_OTHER,
-            headers={"location": PASSWORD_PAGE, "cache-control": "no-store"},
+            headers={"location": DUE[type(error)], "cache-control": "no-store"},
         )
-    return _answer(request, status_of(error), error.code, sentence(error), error.facts())
+    answer = _answer(request, status_of(error), error.code, sentence(error), error.facts())
+    if isinstance(error, TooManyAttempts):
+        answer.headers["retry-after"] = str(error.minutes * 60)
+    return answer
 
 
 def refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -4,8 +4,12 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from rooms.people import Role
 
 PREFIX = "MEETINGS_"
 
@@ -36,6 +40,33 @@ class Settings:
     secure_cookies: bool = False
     """Set it where the server stands behind HTTPS."""
     log_level: str = "info"
+    second_factor_roles: str = ""
+    """Roles that are let in with a second factor only: `administrator,secretary`."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider, as it names itself; empty: passwords only."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_client_secret_file: str = ""
+    """A file that holds the client secret, instead of the setting."""
+    oidc_label: str = "OpenID Connect"
+    """What the button of the login page calls the provider."""
+    oidc_claim: str = "preferred_username"
+    """The claim that names people here at their first login (`identity/external.py`)."""
+    oidc_scopes: str = "openid profile email"
+    oidc_second_factor: str = "mfa"
+    """Values of `amr` or `acr` that say that the provider has asked for a second factor."""
+
+    @property
+    def demanding_roles(self) -> frozenset[Role]:
+        """The roles that are let in with a second factor only."""
+        return _roles(self.second_factor_roles)
+
+    @property
+    def effective_client_secret(self) -> str:
+        """Raises `OSError` where the file cannot be read."""
+        if self.oidc_client_secret_file:
+            return Path(self.oidc_client_secret_file).read_text(encoding="utf-8").strip()
+        return self.oidc_client_secret
 
     @property
     def effective_database_url(self) -> str:
@@ -107,6 +138,58 @@ def _require_sound(settings: Settings) -> None:
         raise SettingInvalid("MEETINGS_SMTP_URL: use smtp://host:port or smtps://host:port")
     if settings.public_url and not _is_address(settings.public_url, {"http", "https"}):
         raise SettingInvalid("MEETINGS_PUBLIC_URL: use https://host, as people type it")
+    try:
+        _roles(settings.second_factor_roles)
+    except ValueError:
+        raise SettingInvalid(
+            "MEETINGS_SECOND_FACTOR_ROLES: use roles with commas between them, of "
+            + ", ".join(Role)
+        ) from None
+    _require_sound_provider(settings)
+
+
+def _require_sound_provider(settings: Settings) -> None:
+    if not settings.oidc_issuer:
+        return
+    if not _is_address(settings.oidc_issuer, {"https"}) and not _is_this_machine(
+        settings.oidc_issuer
+    ):
+        raise SettingInvalid(
+            "MEETINGS_OIDC_ISSUER: use https://…, as the provider names itself in its discovery document"
+        )
+    if not settings.oidc_client_id:
+        raise SettingInvalid("MEETINGS_OIDC_CLIENT_ID: the provider gives it; it is missing")
+    if settings.oidc_client_secret and settings.oidc_client_secret_file:
+        raise SettingInvalid(
+            "MEETINGS_OIDC_CLIENT_SECRET: give it, or MEETINGS_OIDC_CLIENT_SECRET_FILE, not both"
+        )
+    try:
+        _ = settings.effective_client_secret
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise SettingInvalid(
+            f"MEETINGS_OIDC_CLIENT_SECRET_FILE: cannot be read: {unreadable}"
+        ) from None
+    if "openid" not in settings.oidc_scopes.split():
+        raise SettingInvalid("MEETINGS_OIDC_SCOPES: must have openid among them")
+    if not settings.oidc_claim.strip() or not settings.oidc_label.strip():
+        raise SettingInvalid("MEETINGS_OIDC_CLAIM and MEETINGS_OIDC_LABEL must not be empty")
+
+
+def _is_this_machine(url: str) -> bool:
+    """Without encryption a provider may be asked on the same machine only."""
+    if not _is_address(url, {"http"}):
+        return False
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@cache
+def _roles(text: str) -> frozenset[Role]:
+    """Raises `ValueError` for a word that is no role."""
+    return frozenset(Role(word.strip()) for word in text.split(",") if word.strip())
 
 
 def _is_address(url: str, schemes: set[str]) -> bool:

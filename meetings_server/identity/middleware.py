@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from meetings_server.database import Database
 from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
 from meetings_server.identity.passwords import PasswordChangeDue
+from meetings_server.identity.second_factor import SecondFactorDue
 from meetings_server.identity.sessions import (
     COOKIE,
     LoginSession,
@@ -30,9 +31,10 @@ from meetings_server.identity.sessions import (
     by_token,
     note_seen,
 )
-from meetings_server.identity.tokens import ApiToken
+from meetings_server.identity.tokens import EVERYTHING, ApiToken, ScopeMissing, opens
 from rooms.auditing import Doer, Login, doing
 from rooms.kernel import utcnow
+from rooms.people import Role
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ class IdentityMiddleware(AbstractAuthenticationMiddleware):
         user: SignedIn | None = None
         if secret:
             database: Database = connection.app.state.database
-            user = await to_thread.run_sync(_look_up, database, kind, secret)
+            demanding = connection.app.state.settings.demanding_roles
+            user = await to_thread.run_sync(_look_up, database, kind, secret, demanding)
         current_language.set(language_of(connection, user))
         # For the record: what the handler changes, here or in its worker thread, was done by this one.
         doing.set(_doer(connection, kind, user))
@@ -80,10 +83,15 @@ def _doer(connection: Connection, kind: str, user: SignedIn | None) -> Doer:
     )
 
 
-def _look_up(database: Database, kind: str, secret: str) -> SignedIn | None:
+def _look_up(
+    database: Database, kind: str, secret: str, demanding: frozenset[Role]
+) -> SignedIn | None:
     now = utcnow()
     with database.reader() as session:
-        user = (by_token if kind == "token" else by_cookie)(session, secret, now)
+        if kind == "token":
+            user = by_token(session, secret, now)
+        else:
+            user = by_cookie(session, secret, now, demanding)
     if user is not None and not user.seen_lately:
         try:
             with database.connection() as connection:
@@ -107,5 +115,12 @@ async def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> 
         return
     if connection.user is None:
         raise NotAuthorizedException(extra={"next": quote(str(connection.url.path))})
-    if connection.user.must_change and not handler.opt.get("before_change"):
-        raise PasswordChangeDue
+    if connection.auth == "token":
+        needed = handler.opt.get("scope", EVERYTHING)
+        if not opens(connection.user.scopes, needed):
+            raise ScopeMissing(needed)
+    if connection.user.must_change:
+        if not handler.opt.get("before_change"):
+            raise PasswordChangeDue
+    elif connection.user.must_enrol and not handler.opt.get("before_enrolment"):
+        raise SecondFactorDue

@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.identity.sealing import Seal, SealBroken
-from rooms.kernel import Base, Conflict, FieldInvalid
+from rooms.kernel import Base, Conflict, Denied, FieldInvalid
 
 STEP = 30
 """Seconds in which a code is shown."""
@@ -41,6 +41,13 @@ class SecondFactor(Base):
     waiting: Mapped[str | None]
     """A secret that was shown and waits for its first code; it opens nothing."""
     waiting_since: Mapped[datetime | None]
+
+
+@dataclass
+class SecondFactorDue(Denied):
+    """A role of the person asks for a second factor: it is set up before anything else."""
+
+    code: ClassVar[str] = "second_factor_due"
 
 
 @dataclass

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKey, delete, false, select, update
+from sqlalchemy import ColumnElement, Connection, ForeignKey, delete, false, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from meetings_server.identity.mandates import Acting, acting_of
+from meetings_server.identity.mandates import NO_LOANS, Acting, Loans, acting_of, lends, loans_of
 from meetings_server.identity.passwords import Credential
 from meetings_server.identity.tokens import ALL_SCOPES, ApiToken
 from rooms.hierarchy import Unit
@@ -81,6 +81,8 @@ class Proof:
 BY_PASSWORD = Proof()
 
 
+Column = InstrumentedAttribute[Any] | ColumnElement[Any]
+
 Shown = type[LoginSession] | type[ApiToken]
 """What a request can show: both are found by the hash of a secret."""
 
@@ -108,6 +110,8 @@ class SignedIn:
     """A role asks for a second factor and there is none: it is set up before anything else."""
     scopes: frozenset[str] = ALL_SCOPES
     """What a token opens (`tokens`); a browser opens everything."""
+    loans: Loans = NO_LOANS
+    """Who stands in for whom today, and for whom one may act."""
     acting: Acting | None = None
     """The official for whom this person acts in this login: unit and roles are then theirs."""
 
@@ -228,11 +232,14 @@ def by_cookie(
         LoginSession.second_factor,
         Credential.must_change,
         LoginSession.acting_for_id,
+        lends(LoginSession.person_id, civil_day(now)),
     )
     if found is None:
         return None
-    user, (method, second_factor, must_change, acting_for) = found
+    user, (method, second_factor, must_change, acting_for, has_loans) = found
     own_roles = user.roles
+    if has_loans:
+        user = replace(user, loans=loans_of(session, user.person_id, civil_day(now)))
     if acting_for is not None:
         user = _acting(user, acting_of(session, user.actor, acting_for, civil_day(now)))
     return replace(
@@ -296,9 +303,9 @@ def note_seen(connection: Connection, kind: Shown, secret: str, now: datetime) -
 
 
 def _look_up(
-    session: Session, kind: Shown, secret: str, now: datetime, *more: InstrumentedAttribute[Any]
+    session: Session, kind: Shown, secret: str, now: datetime, *more: Column
 ) -> tuple[SignedIn, Sequence[Any]] | None:
-    row = session.execute(
+    row: Sequence[Any] | None = session.execute(
         select(
             Person.id,
             Person.username,
@@ -320,7 +327,14 @@ def _look_up(
         return None
     seen, now_roles = row[8], roles_of(session, Actor(row[0], row[2], row[4]), civil_day(now))
     user = SignedIn(
-        *row[:8],
+        person_id=row[0],
+        username=row[1],
+        name=row[2],
+        title=row[3],
+        unit_id=row[4],
+        unit_name=row[5],
+        unit_code=row[6],
+        locale=row[7],
         roles=frozenset(now_roles),
         seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
         login=_digest(secret),

@@ -1,7 +1,11 @@
-"""Guessing passwords is made slow: failed logins are counted per account and address.
+"""Guessing is made slow: failed logins are counted per account and address.
 
-An attempt is put down before the password is checked and taken out when it fits, so that many
-attempts at once cannot outrun the count. Names are kept as hashes: people type passwords there.
+Passwords, codes of the second factor (recovery codes among them) and logins through the provider are
+counted alike, each with bounds of its own; what comes from one address is counted together. API
+tokens are not: nobody guesses 256 bits.
+
+An attempt is put down before anything is checked and taken out when it fits, so that many attempts
+at once cannot outrun the count. Names are kept as hashes: people type passwords there.
 """
 
 from dataclasses import dataclass
@@ -22,6 +26,22 @@ MOST_PER_ACCOUNT = 50
 """Failures for one account from anywhere: more, so that a stranger cannot lock people out easily."""
 MOST_PER_ADDRESS = 200
 """Failures from one address: a whole office shares one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is tried, and how often one may fail within the window."""
+
+    name: str
+    together: int
+    per_account: int
+
+
+PASSWORD = Kind("", MOST_TOGETHER, MOST_PER_ACCOUNT)
+CODE = Kind("code", 5, 10)
+"""Three of a million codes fit at any time, and only who knows the password gets here."""
+PROVIDER = Kind("provider", MOST_PER_ADDRESS, MOST_PER_ADDRESS * 100)
+"""Who it is, is known only when they come back: the address alone counts."""
 
 
 class LoginAttempt(Base):
@@ -46,20 +66,26 @@ class TooManyAttempts(Conflict):
     minutes: int
 
 
-def _account(username: str) -> str:
-    return sha256(username.strip().casefold().encode()).hexdigest()
+def _account(kind: Kind, name: str) -> str:
+    told = f"{kind.name}:{name}" if kind.name else name
+    return sha256(told.strip().casefold().encode()).hexdigest()
 
 
-def begin_attempt(session: Session, username: str, address: str, now: datetime) -> int:
-    """Count an attempt before its password is checked; returns its id. Raises `TooManyAttempts`."""
-    account = _account(username)
+def begin_attempt(
+    session: Session, name: str, address: str, now: datetime, kind: Kind = PASSWORD
+) -> int:
+    """Count an attempt before it is checked; returns its id. Raises `TooManyAttempts`.
+
+    `name`: the user name as it was typed; for a code the person's id; for the provider nothing.
+    """
+    account = _account(kind, name)
     since = now - WINDOW
     session.execute(delete(LoginAttempt).where(LoginAttempt.at <= since))
     same_account = LoginAttempt.account == account
     same_address = LoginAttempt.address == address
     for condition, most in (
-        (same_account & same_address, MOST_TOGETHER),
-        (same_account, MOST_PER_ACCOUNT),
+        (same_account & same_address, kind.together),
+        (same_account, kind.per_account),
         (same_address, MOST_PER_ADDRESS),
     ):
         count, oldest = session.execute(
@@ -76,10 +102,10 @@ def begin_attempt(session: Session, username: str, address: str, now: datetime) 
     return attempt.id
 
 
-def forget_failures(session: Session, username: str, address: str) -> None:
-    """The password fitted: what failed before, from here and for this account, counts no more."""
+def forget_failures(session: Session, name: str, address: str, kind: Kind = PASSWORD) -> None:
+    """It fitted: what failed before, from here and for this account, counts no more."""
     session.execute(
         delete(LoginAttempt).where(
-            LoginAttempt.account == _account(username), LoginAttempt.address == address
+            LoginAttempt.account == _account(kind, name), LoginAttempt.address == address
         )
     )

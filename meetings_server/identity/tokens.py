@@ -8,13 +8,15 @@ guesses one, so tries are not counted as those of passwords are. What it opens a
 
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import ClassVar
 
 from sqlalchemy import ForeignKey, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rooms.kernel import Base, FieldInvalid, require_text
+from rooms.kernel import Base, Denied, FieldInvalid, require_text
 
 LONGEST_DAYS = 366
 """A token is looked at again once a year."""
@@ -45,6 +47,19 @@ SCOPES = (
 """As they are offered. `write` does not contain `read`: a device that checks in needs to read nothing."""
 
 
+@dataclass
+class ScopeMissing(Denied):
+    """The token was not made for this."""
+
+    code: ClassVar[str] = "scope_missing"
+    scope: str
+
+
+def opens(held: Collection[str], scope: str) -> bool:
+    """Whether scopes that are held let through to what needs `scope`."""
+    return EVERYTHING in held or scope in held
+
+
 class ApiToken(Base):
     """A secret for a program that acts for a person; shown once, ends on a day."""
 
@@ -61,7 +76,7 @@ class ApiToken(Base):
     """Words of `SCOPES` with blanks between them, or `*`."""
 
     @property
-    def opens(self) -> list[str]:
+    def scope_list(self) -> list[str]:
         """The scopes one by one, as they are offered."""
         held = set(self.scopes.split())
         return [scope for scope in (EVERYTHING, *SCOPES) if scope in held]

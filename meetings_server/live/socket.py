@@ -17,10 +17,12 @@ import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
+from meetings_server.api.scopes import LIVE, LIVE_CHECK_IN
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import _
 from meetings_server.identity.sessions import SignedIn
+from meetings_server.identity.tokens import ScopeMissing, opens
 from meetings_server.live import frames
 from meetings_server.live.protocol import Line, line_to, text_frame
 from meetings_server.live.running import Live
@@ -79,25 +81,18 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
     """One client's line, from its first frame to its end."""
     # A browser learns a closing code only on a line that was opened.
     await socket.accept()
-    if not is_own_origin(socket, socket.app.state.settings):
-        await socket.close(NOT_ALLOWED, "origin")
+    closing = _why_not(socket, meeting_id)
+    if closing is not None:
+        await socket.close(*closing)
         return
-    user = socket.scope.get("user")
-    if user is None:
-        await socket.close(NOT_LOGGED_IN)
-        return
-    if not 1 <= meeting_id <= LARGEST_ID:
-        await socket.close(NO_SUCH_MEETING)
-        return
+    user: SignedIn = socket.scope["user"]
     after = socket.query_params.get("after", "")
-    if after and read_number(after) is None:
-        await socket.close(NO_MESSAGE, "after is no revision")
-        return
     live: Live = socket.app.state.live
     if live.hub.is_full:
         await socket.close(TOO_MANY, str(COME_BACK_SECONDS))
         return
     client = _Client(socket, live, user.actor, meeting_id)
+    client.may_check_in = opens(user.scopes, LIVE_CHECK_IN)
     try:
         scope = await client.admit(socket.query_params.get("scope") or None)
         subscriber = await live.hub.join(
@@ -114,6 +109,23 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
         pass
     finally:
         live.hub.leave(meeting_id, subscriber)
+
+
+def _why_not(socket: LiveSocket, meeting_id: int) -> tuple[int, str] | None:
+    """Closing code and reason where a line is refused before anything is looked up."""
+    user: SignedIn | None = socket.scope.get("user")
+    after = socket.query_params.get("after", "")
+    if not is_own_origin(socket, socket.app.state.settings):
+        return NOT_ALLOWED, "origin"
+    if user is None or user.held_back:
+        return NOT_LOGGED_IN, ""
+    if not opens(user.scopes, LIVE):
+        return NOT_ALLOWED, f"scope_missing {LIVE}"
+    if not 1 <= meeting_id <= LARGEST_ID:
+        return NO_SUCH_MEETING, ""
+    if after and read_number(after) is None:
+        return NO_MESSAGE, "after is no revision"
+    return None
 
 
 def is_own_origin(socket: LiveSocket, settings: Settings) -> bool:
@@ -148,6 +160,8 @@ class _Client:
         self.mistakes = 0
         self.writable: frozenset[int] = frozenset()
         self.writable_until = 0.0
+        self.may_check_in = True
+        """Whether the login itself allows it; a token may be made for watching alone."""
 
     async def admit(self, code: str | None) -> Scope:
         """The scope to watch. Raises `UnknownMeeting`, `UnknownUnit`, `NotPermitted`.
@@ -223,6 +237,8 @@ class _Client:
             self.in_flight += 1
 
     async def _require(self, point_id: int) -> None:
+        if not self.may_check_in:
+            raise ScopeMissing(LIVE_CHECK_IN)
         loop = asyncio.get_running_loop()
         if loop.time() > self.writable_until:
             self.writable = await asyncio.to_thread(self._read_rights)
