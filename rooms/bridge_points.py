@@ -104,7 +104,7 @@ def add_point(
         select(func.max(BridgePoint.position)).where(BridgePoint.unit_id == unit.id)
     )
     point = BridgePoint(unit_id=unit.id, position=0 if last is None else last + 1)
-    _write(point, facts)
+    describe(point, facts)
     session.add(point)
     session.flush()
     return point
@@ -115,7 +115,7 @@ def change_point(
 ) -> BridgePoint:
     """Replace a point's facts. Raises `UnknownPoint`, `FieldInvalid`, `NotPermitted`."""
     point = point_to_change(session, actor, point_id, on)
-    _write(point, facts)
+    describe(point, facts)
     session.flush()
     return point
 
@@ -140,7 +140,7 @@ def facts_of_point(point: BridgePoint) -> PointFacts:
     )
 
 
-def _write(point: BridgePoint, facts: PointFacts) -> None:
+def describe(point: BridgePoint, facts: PointFacts) -> None:
     point.name = require_text("name", facts.name, 120)
     if facts.capacity is not None and not 1 <= facts.capacity <= LARGEST_ROOM:
         raise FieldInvalid("capacity", "out_of_range", f"1–{LARGEST_ROOM}")

@@ -104,7 +104,7 @@ def add_equipment(
     if len(equipment_at(session, [point.id])) >= MOST_PIECES:
         raise TooMuchEquipment(MOST_PIECES)
     piece = Equipment(point_id=point.id)
-    _write(piece, facts, on)
+    describe_piece(piece, facts, on)
     session.add(piece)
     session.flush()
     return piece
@@ -116,7 +116,7 @@ def change_equipment(
     """Raises `UnknownEquipment`, `NotPermitted`, `FieldInvalid`."""
     piece = equipment_by_id(session, equipment_id)
     point_to_change(session, actor, piece.point_id, on)
-    _write(piece, facts, on)
+    describe_piece(piece, facts, on)
     session.flush()
     return piece
 
@@ -138,7 +138,7 @@ def equipment_by_id(session: Session, equipment_id: int) -> Equipment:
     return piece
 
 
-def _write(piece: Equipment, facts: EquipmentFacts, on: date) -> None:
+def describe_piece(piece: Equipment, facts: EquipmentFacts, on: date) -> None:
     piece.kind = require_text("kind", facts.kind, 60)
     piece.model = bounded_text("model", facts.model, 120)
     piece.serial = bounded_text("serial", facts.serial, 80)
