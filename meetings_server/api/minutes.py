@@ -191,10 +191,9 @@ def minutes_paper(
     if minutes_id is None or ending not in {"pdf", "docx"}:
         raise NotFoundException
     actor = request.user.actor
-    with db.reader() as session:
-        if ending == "pdf":
-            return minutes_pdf(session, actor, settings, minutes_id, save=True)
-        return minutes_docx(session, actor, minutes_id)
+    if ending == "pdf":
+        return minutes_pdf(db, actor, settings, minutes_id, save=True)
+    return minutes_docx(db, actor, minutes_id)
 
 
 @get("/tasks", sync_to_thread=True, tags=["minutes"])

@@ -15,7 +15,7 @@ from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from meetings_server.web.directive_typing import PLACES
 from meetings_server.web.directive_words import kind_word
-from meetings_server.web.downloads import file_answer
+from meetings_server.web.downloads import file_answer, note_download
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import (
     FormErrors,
@@ -236,6 +236,10 @@ def send_file(
     except (FileDamaged, FileMissing):
         log.exception("file %s of directive %s cannot be handed out", n, directive_id)
         raise
+    about = ("directive", directive_id)
+    note_download(
+        db, "directive_file", f"{directive_id}/{n}", file.filename, record=about, file=bytes_of
+    )
     return file_answer(bytes_of, file.filename, file.media_type, file.size, save=save)
 
 

@@ -1,13 +1,19 @@
-"""A stored file as an answer: checked against its hash, under its own name, never run."""
+"""A stored file as an answer: checked against its hash, under its own name, never run.
 
-from collections.abc import Iterator
-from typing import BinaryIO
+Whatever leaves as a file is put into the record first, in a transaction of its own. Where that cannot be
+written (a full disk, a database that is away), nothing leaves.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from litestar.response import Stream
 
+from meetings_server.database import Database
 from minutes.file_kinds import JPEG, PDF, PNG
 from minutes.storage import CHUNK
+from rooms.auditing import audited
 
 # What a browser shows by itself without running anything of it; the rest is saved.
 SHOWN_INLINE = frozenset({PDF, PNG, JPEG})
@@ -41,6 +47,40 @@ def file_answer(
         }
         | policy,
     )
+
+
+def note_download(
+    db: Database,
+    subject: str,
+    subject_id: int | str,
+    part: str,
+    *,
+    record: tuple[str, int] | None = None,
+    unit_id: int | None = None,
+    facts: Mapping[str, Any] | None = None,
+    file: BinaryIO | None = None,
+) -> None:
+    """Put into the record that a document is given out; call it last, before the answer.
+
+    `subject`, `subject_id`: table and key. `part`: the name of the file. `record`: what it belongs to.
+    `facts`: what was asked for, such as the filters of a list. `file` is closed where this fails.
+    """
+    try:
+        with db.transaction() as session:
+            audited(
+                session,
+                "download",
+                subject,
+                subject_id,
+                after=facts,
+                record=record,
+                part=part,
+                unit_id=unit_id,
+            )
+    except BaseException:
+        if file is not None:
+            file.close()
+        raise
 
 
 def disposition(filename: str, *, inline: bool) -> str:

@@ -17,7 +17,7 @@ from meetings_server.database import Database
 from meetings_server.i18n import _
 from meetings_server.reading import read_number
 from meetings_server.settings import Settings
-from meetings_server.web.downloads import disposition, file_answer
+from meetings_server.web.downloads import disposition, file_answer, note_download
 from meetings_server.web.pages import PageRequest, render
 from minutes.content import Content, content_of, differences
 from minutes.file_kinds import DOCX, PDF
@@ -237,34 +237,41 @@ def pdf(
     request: PageRequest, db: Database, settings: Settings, minutes_id: int
 ) -> Stream | Response[bytes]:
     save = "save" in request.query_params
-    with db.reader() as session:
-        return minutes_pdf(session, request.user.actor, settings, minutes_id, save=save)
+    return minutes_pdf(db, request.user.actor, settings, minutes_id, save=save)
 
 
 @get("/minutes/{minutes_id:int}/paper.docx", include_in_schema=False, sync_to_thread=True)
 def docx(request: PageRequest, db: Database, minutes_id: int) -> Response[bytes]:
-    with db.reader() as session:
-        return minutes_docx(session, request.user.actor, minutes_id)
+    return minutes_docx(db, request.user.actor, minutes_id)
 
 
 def minutes_pdf(
-    session: Session, actor: Actor, settings: Settings, minutes_id: int, *, save: bool
+    db: Database, actor: Actor, settings: Settings, minutes_id: int, *, save: bool
 ) -> Stream | Response[bytes]:
     """Issued: the stored file, checked against its hash. Before that: drawn as it is now."""
-    minutes, meeting = _paper(session, actor, minutes_id)
-    if minutes.pdf_sha256 is not None:
-        file = FolderStore(settings.files).open(minutes.pdf_sha256)
-        size = file.seek(0, 2)
-        file.seek(0)
-        return file_answer(file, filename(minutes, "pdf"), PDF, size, save=save, ours=True)
-    drawn = draw_pdf(minutes, facts_to_show(session, minutes, meeting))
-    return _drawn(drawn, filename(minutes, "pdf"), PDF, inline=not save)
+    drawn, file = b"", None
+    with db.reader() as session:
+        minutes, meeting = _paper(session, actor, minutes_id)
+        name = filename(minutes, "pdf")
+        if minutes.pdf_sha256 is not None:
+            file = FolderStore(settings.files).open(minutes.pdf_sha256)
+        else:
+            drawn = draw_pdf(minutes, facts_to_show(session, minutes, meeting))
+    note_download(db, "minutes", minutes_id, name, record=("meeting", meeting.id), file=file)
+    if file is None:
+        return _drawn(drawn, name, PDF, inline=not save)
+    size = file.seek(0, 2)
+    file.seek(0)
+    return file_answer(file, name, PDF, size, save=save, ours=True)
 
 
-def minutes_docx(session: Session, actor: Actor, minutes_id: int) -> Response[bytes]:
-    minutes, meeting = _paper(session, actor, minutes_id)
-    drawn = draw_docx(minutes, facts_to_show(session, minutes, meeting))
-    return _drawn(drawn, filename(minutes, "docx"), DOCX, inline=False)
+def minutes_docx(db: Database, actor: Actor, minutes_id: int) -> Response[bytes]:
+    with db.reader() as session:
+        minutes, meeting = _paper(session, actor, minutes_id)
+        name = filename(minutes, "docx")
+        drawn = draw_docx(minutes, facts_to_show(session, minutes, meeting))
+    note_download(db, "minutes", minutes_id, name, record=("meeting", meeting.id))
+    return _drawn(drawn, name, DOCX, inline=False)
 
 
 def _paper(session: Session, actor: Actor, minutes_id: int) -> tuple[Minutes, Meeting]:

@@ -17,7 +17,7 @@ from meetings_server.database import Database
 from meetings_server.errors import sentence, status_of
 from meetings_server.i18n import _
 from meetings_server.settings import Settings
-from meetings_server.web.downloads import file_answer
+from meetings_server.web.downloads import file_answer, note_download
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
 from minutes.papers import (
     CLOSED,
@@ -154,6 +154,8 @@ def read_paper(
     with db.reader() as session:
         paper = paper_to_read(session, request.user.actor, meeting_id, n, civil_day(utcnow()))
     file = FolderStore(settings.files).open(paper.sha256)
+    about = ("meeting", meeting_id)
+    note_download(db, "meeting_paper", f"{meeting_id}/{n}", paper.filename, record=about, file=file)
     return file_answer(file, paper.filename, paper.media_type, paper.size)
 
 
