@@ -50,6 +50,7 @@ SENTENCES: dict[str, str] = {
     "provider_refused": mark(
         "{provider} refused the login ({error}). Tell the administrator; with a password you can log in meanwhile."
     ),
+    "reorganisation_running": mark("The plan is being applied at this moment."),
     "scope_missing": mark(
         "The token does not open this: it lacks the scope {scope}. Make a token that has it on the page of your account."
     ),

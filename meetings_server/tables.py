@@ -1,5 +1,6 @@
 """Every module with tables, imported once, so that the metadata is whole wherever it is asked for."""
 
+from meetings_server import reorganising
 from meetings_server.api import idempotency
 from meetings_server.audit import ledger
 from meetings_server.identity import (
@@ -75,6 +76,7 @@ WITH_TABLES = (
     registers,
     reorganisations,
     second_factor,
+    reorganising,
     sessions,
     storage,
     tasks,
