@@ -57,6 +57,8 @@ class Permission(StrEnum):
     DIRECTIVE_WRITE = "directive:write"
     RECEIPT_WRITE = "receipt:write"
     MAIL_READ = "mail:read"
+    AUDIT_READ = "audit:read"
+    """What was done at the unit, by whom, when and from where."""
 
 
 _READ = frozenset({Permission.MEETING_READ, Permission.ATTENDANCE_READ, Permission.PERSON_READ})
@@ -68,6 +70,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.PERSON_WRITE,
             Permission.POINT_WRITE,
             Permission.MAIL_READ,
+            Permission.AUDIT_READ,
         }
     )
     | _READ,

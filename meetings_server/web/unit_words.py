@@ -32,6 +32,7 @@ PERMISSIONS: dict[str, str] = {
     Permission.DIRECTIVE_WRITE: mark("Circulate directive documents"),
     Permission.RECEIPT_WRITE: mark("Acknowledge documents"),
     Permission.MAIL_READ: mark("See the mail ledger"),
+    Permission.AUDIT_READ: mark("Read the record of changes"),
 }
 
 ENDPOINTS: dict[str, str] = {
