@@ -86,6 +86,8 @@ class Note:
     """The record as it is called now; looked up where it is empty."""
     part: str = ""
     """The subject as it is called now, where it is not the record itself."""
+    named: tuple[str, int] | None = None
+    """Table and id of what the subject is called after: a reply after its unit."""
     unit_id: int | None = None
     """Who looks after this unit may read the entry; looked up where it is None."""
     person_id: int | None = None

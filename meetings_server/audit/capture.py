@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy.orm import (
 
 from meetings_server.audit.subjects import OMITTED, SUBJECTS, Subject
 from rooms.auditing import Note, notes_of
+from rooms.kernel import Base
 
 HIDDEN = "•••"
 """Stands for a value that is never shown."""
@@ -63,6 +65,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+@cache
+def named_by(table: str, column: str) -> str:
+    """The table whose rows a column names by their id: `host_unit_id` of a meeting → `unit`."""
+    found = Base.metadata.tables[table].c.get(column)
+    for key in () if found is None else found.foreign_keys:
+        target = key.column.table.name
+        if target in SUBJECTS and key.column.key == "id":
+            return str(target)
+    return ""
 
 
 def canonical(value: Any) -> str:
@@ -175,9 +188,10 @@ def _changed(state: InstanceState[Any], subject: Subject, fetched: Fetched) -> t
 def _file(note: Note, subject: Subject, held: Facts) -> None:
     """Under which record, by which name, and at whose unit, as far as the row itself tells."""
     called = held.get(subject.label) if subject.label else None
-    if subject.label.endswith("_id"):
+    table = named_by(note.subject, subject.label)
+    if table and called is not None:
         # The name of the unit, the person or the point is looked up for all at once.
-        note.part = f"{subject.label}:{called}" if called is not None else ""
+        note.named = (table, called)
     elif called is not None:
         note.part = str(called)[:LONGEST_LABEL]
     if subject.unit:
@@ -288,6 +302,7 @@ def _as_one(group: list[Note]) -> Note:
         first,
         subject_id="",
         part="",
+        named=None,
         unit_id=None,
         before={},
         after={"count": len(group), **same, "keys": [n.subject_id for n in group[:MOST_NAMED]]},

@@ -172,8 +172,10 @@ def _told(
     for note in notes:
         label, unit_id = records.get((note.record, note.record_id), ("", None))
         person_id = doer.person_id if doer.person_id is not None else note.person_id
-        who = doer.name if doer.person_id == person_id else names.get(("person", person_id), "")
-        part = names[key] if (key := _named(note.part)) in names else note.part
+        who = doer.name
+        if doer.person_id is None and note.person_id is not None:
+            who = names.get(("person", note.person_id), "")
+        part = names.get(note.named, "") if note.named else note.part
         label = (note.label or label)[:LONGEST_LABEL]
         rows.append(
             {
@@ -202,47 +204,7 @@ def _told(
     return rows
 
 
-Key = tuple[str, int | None]
-
-NAMED_BY = {"unit_id": "unit", "person_id": "person", "point_id": "bridge_point"}
-"""The ends of column names that hold the id of something with a name."""
-
-
-def named_by(column: str) -> str:
-    """The table whose ids a column holds, if its rows have a name: `host_unit_id` → `unit`."""
-    for end, table in NAMED_BY.items():
-        if column == end or column.endswith(f"_{end}"):
-            return table
-    return ROLES_OF_PEOPLE.get(column, "")
-
-
-ROLES_OF_PEOPLE = {
-    "chair_id": "person",
-    "replied_by": "person",
-    "created_by": "person",
-    "saved_by": "person",
-    "signed_by": "person",
-    "issued_by": "person",
-    "recalled_by": "person",
-    "uploaded_by": "person",
-    "done_by": "person",
-    "author_id": "person",
-    "sent_by": "person",
-    "read_by": "person",
-    "acknowledged_by": "person",
-    "added_by": "person",
-    "forwarded_from_id": "unit",
-    "successor_id": "unit",
-    "predecessor_id": "unit",
-}
-
-
-def _named(part: str) -> Key:
-    """A part that is told as `column:id`, see `capture`."""
-    column, _, number = part.partition(":")
-    if number.isascii() and number.isdigit() and (table := named_by(column)):
-        return table, int(number)
-    return "", None
+Key = tuple[str, int]
 
 
 def _records(
@@ -272,9 +234,13 @@ def _names(session: Session, notes: Iterable[Note], doer: Doer) -> Mapping[Key, 
     for note in notes:
         if doer.person_id is None and note.person_id is not None:
             asked["person"].add(note.person_id)
-        table, number = _named(note.part)
-        if number is not None:
-            asked[table].add(number)
+        if note.named is not None:
+            asked[note.named[0]].add(note.named[1])
+    return names_of(session, asked)
+
+
+def names_of(session: Session, asked: Mapping[str, Iterable[int]]) -> dict[Key, str]:
+    """What rows of recorded tables are called now: one statement for each table."""
     return {
         (table, number): str(label or "")
         for table, numbers in asked.items()

@@ -125,6 +125,7 @@ NOT_RECORDED: dict[str, str] = {
     "receipt_inheritance": "copies of receipts that were recorded, kept with the heir",
     "register_counter": "the number is recorded with the document that bears it",
     "register_entry": "the number is recorded with the document that bears it",
+    "reorganisation_run": "how far the applying has come, for those who watch",
     "stored_file": "content without a name; what names it is recorded",
     "sweep_mark": "what the server has seen to",
     "task_coordination": "words of issued minutes, which triggers keep from being changed",
