@@ -5,7 +5,7 @@ screen. The language of a request lives in a context variable that the middlewar
 """
 
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from gettext import NullTranslations
 from importlib.resources import files
@@ -101,6 +101,11 @@ def short_day(value: date | datetime, zone: str | None = None) -> str:
     return f"{value:%d/%m/%Y}"
 
 
+def last_day(end: date) -> str:
+    """The last day before the end of a span of days, `30/11/2026`: what people write."""
+    return short_day(end - timedelta(days=1))
+
+
 def clock(value: datetime, zone: str | None = None) -> str:
     """`08:00`."""
     return f"{_local(value, zone):%H:%M}"
@@ -129,6 +134,7 @@ FILTERS: dict[str, Any] = {
     "clock_seconds": clock_seconds,
     "day": day,
     "daytime": daytime,
+    "last_day": last_day,
     "short_day": short_day,
     "weekday": weekday,
 }

@@ -34,6 +34,7 @@ from meetings_server.web import (
     invitations,
     mailbox,
     meeting_acts,
+    loans,
     meeting_choices,
     meeting_form,
     meeting_page,
@@ -95,6 +96,7 @@ PLACES = [
 
 # Calls for programs, below /api/v1.
 CALLS = [
+    loans,
     api_attendance,
     api_calendars,
     api_directives,

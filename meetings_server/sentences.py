@@ -256,6 +256,7 @@ FIELD_PROBLEMS: dict[str, str] = {
     "in_the_past": mark("Lies in the past."),
     "missing": mark("Is missing."),
     "not_a_telephone": mark("Is no telephone number; write digits, spaces and + only."),
+    "not_chosen": mark("Choose a name from the list that appears while you type."),
     "not_an_address": mark("Is no mail address; write name@office.vn"),
     "no_offset": mark("Lacks the offset from UTC, such as +07:00."),
     "not_a_date": mark("Is no date; write day/month/year."),

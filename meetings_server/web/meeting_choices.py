@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy import case, select
+from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -89,11 +89,33 @@ def main_points(session: Session, actor: Actor, query: str, on: date) -> list[Ch
 
 def officials(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
     """Officials by name, those of the actor's own unit first."""
-    held = select(RoleGrant.person_id).where(RoleGrant.role == Role.OFFICIAL.value, holding(on))
+    return _people(session, actor, query, _holding(Role.OFFICIAL, on))
+
+
+def secretaries(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Secretaries by name, those of the actor's own unit first."""
+    return _people(session, actor, query, _holding(Role.SECRETARY, on))
+
+
+def everybody(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """People whose account is open by name, those of the actor's own unit first."""
+    del on  # whoever has no role today may have one tomorrow
+    return _people(session, actor, query)
+
+
+def _holding(role: Role, on: date) -> ColumnElement[bool]:
+    return Person.id.in_(
+        select(RoleGrant.person_id).where(RoleGrant.role == role.value, holding(on))
+    )
+
+
+def _people(
+    session: Session, actor: Actor, query: str, *wanted: ColumnElement[bool]
+) -> list[Choice]:
     rows = session.execute(
         select(Person.id, Person.name, Person.title, Unit.name)
         .join(Unit, Unit.id == Person.unit_id)
-        .where(Person.active, Person.id.in_(held), *has_words(Person.folded.expression, query))
+        .where(Person.active, *wanted, *has_words(Person.folded.expression, query))
         .order_by(case((Person.unit_id == actor.unit_id, 0), else_=1), Person.name, Person.id)
         .limit(MOST_CHOICES)
     )
@@ -107,7 +129,14 @@ def _choice(key: int | str, label: str, note: str) -> Choice:
     return {"id": key, "label": label, "note": note}
 
 
-SOURCES = {"units": all_units, "hosts": host_units, "points": main_points, "chairs": officials}
+SOURCES = {
+    "units": all_units,
+    "hosts": host_units,
+    "points": main_points,
+    "chairs": officials,
+    "secretaries": secretaries,
+    "people": everybody,
+}
 
 
 @get("/meetings/choices/{what:str}", include_in_schema=False, sync_to_thread=True)

@@ -175,6 +175,12 @@ def _notices() -> dict[str, tuple[str, str]]:
         "role_given": ("success", _("The role is given.")),
         "role_ended": ("success", _("The role has ended.")),
         "units_imported": ("success", _("The units are imported.")),
+        "substitute_named": ("success", _("The substitute is named.")),
+        "substitution_ended": ("success", _("The substitution has ended.")),
+        "mandate_given": ("success", _("The mandate is given.")),
+        "mandate_ended": ("success", _("The mandate has ended.")),
+        "acting_ended": ("info", _("You act in your own name again.")),
+        "role_changed": ("success", _("The role has a new end.")),
         "password_changed": (
             "success",
             _("The password is changed; your other logins have ended."),

@@ -36,6 +36,7 @@ EVERYBODY = (SECRETARY, CLERK, OPERATOR, LEADER, TECHNICIAN, ADMINISTRATOR)
 PAGES: Mapping[str, tuple[str, ...]] = {
     "/": EVERYBODY,
     "/account": (SECRETARY,),
+    "/account/away": (LEADER, SECRETARY),
     "/admin": (TECHNICIAN, ADMINISTRATOR),
     "/admin/health": (ADMINISTRATOR,),
     "/admin/import": (ADMINISTRATOR,),
@@ -44,6 +45,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/admin/people": (ADMINISTRATOR,),
     "/admin/people/new": (ADMINISTRATOR,),
     "/admin/people/{person_id:int}": (ADMINISTRATOR,),
+    "/admin/people/{person_id:int}/away": (ADMINISTRATOR,),
     "/admin/why": (ADMINISTRATOR,),
     "/calendars": (CLERK,),
     "/check-in": (OPERATOR,),
