@@ -246,6 +246,28 @@ def load_tree(session: Session, on: date) -> Tree:
     return Tree(on, {row[0]: Node(*row) for row in rows})
 
 
+def main_heirs(session: Session, unit_ids: Collection[int], on: date) -> dict[int, int]:
+    """Who has taken over from units by a day: the last of a line of main successors.
+
+    Units without a successor are left out. As many statements as the longest line has steps.
+    """
+    heirs: dict[int, int] = {}
+    ends = {unit_id: unit_id for unit_id in unit_ids}
+    while ends:
+        step = dict(
+            session.execute(
+                select(Succession.predecessor_id, Succession.successor_id).where(
+                    Succession.predecessor_id.in_(set(ends.values())),
+                    Succession.is_main,
+                    Succession.day <= on,
+                )
+            ).all()
+        )
+        ends = {unit_id: step[end] for unit_id, end in ends.items() if end in step}
+        heirs |= ends
+    return heirs
+
+
 @dataclass(frozen=True, slots=True)
 class UnitRow:
     """One row of a list of units: a line of `catalogue/*.csv`."""
