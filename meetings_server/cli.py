@@ -9,6 +9,8 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,22 @@ def program(context: click.Context) -> None:
         level=context.obj.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str, int, int], None]]:
+    """Tells on a terminal how far long work has come, on one line that is gone at the end."""
+    shown = sys.stderr.isatty()
+
+    def tell(what: str, done: int, total: int) -> None:
+        if shown:
+            click.echo(f"\r\x1b[K{what}: {done} / {total}", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _open(settings: Settings) -> Database:
@@ -256,6 +274,49 @@ def doctor(settings: Settings, audit_head: str | None, *, all_files: bool) -> No
         click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
     if not healthy:
         raise Failure("not healthy; see the lines marked FAIL")
+
+
+@program.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(settings: Settings, file: Path) -> None:
+    """Save all tables and documents in one new FILE (a ZIP) while the server goes on working."""
+    from meetings_server.backups import write_backup
+
+    with progress_line() as tell:
+        try:
+            saved = write_backup(_open(settings), settings.files, file, utcnow(), tell)
+        except FileExistsError:
+            raise Failure(f"{file} exists already; name a new file") from None
+    rows = sum(saved.tables.values())
+    click.echo(f"{file}: {rows} rows of {len(saved.tables)} tables, {len(saved.files)} documents")
+    if saved.lost:
+        raise Failure(
+            f"saved, but {len(saved.lost)} documents are missing or damaged on this server; "
+            "run: meetings-server doctor --files"
+        )
+
+
+@program.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check that the file is whole, change nothing.")
+@click.pass_obj
+def restore(settings: Settings, file: Path, *, dry_run: bool) -> None:
+    """Bring an empty database and the data folder to what a backup FILE holds."""
+    from meetings_server.backups import restore_backup
+
+    try:
+        with progress_line() as tell:
+            found = restore_backup(
+                settings.effective_database_url, settings.files, file, tell, dry_run=dry_run
+            )
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
+    rows = sum(found.tables.values())
+    click.echo(
+        f"{'whole' if dry_run else 'restored'}: {rows} rows of {len(found.tables)} tables, "
+        f"{len(found.files)} documents, saved {found.made_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _as_day(value: date | None) -> date:

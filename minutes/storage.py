@@ -9,10 +9,11 @@ import hashlib
 import os
 import re
 import secrets
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import IO, Any, BinaryIO, ClassVar, Protocol
 
 from sqlalchemy import BigInteger, String
 from sqlalchemy.exc import IntegrityError
@@ -153,6 +154,22 @@ class FolderStore:
             part.unlink(missing_ok=True)
         return received
 
+    def put_back(self, stream: IO[bytes], sha256: str) -> None:
+        """Content out of a backup, to the place of its hash. Raises `FileDamaged` where it differs."""
+        incoming = self.root / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        part = incoming / f"{secrets.token_hex(16)}.part"
+        try:
+            with part.open("xb") as target:
+                found, _ = copy(stream, target, sys.maxsize)
+                target.flush()
+                os.fsync(target.fileno())
+            if found != sha256:
+                raise FileDamaged(sha256)
+            self._settle(part, sha256)
+        finally:
+            part.unlink(missing_ok=True)
+
     def open(self, sha256: str) -> BinaryIO:
         """The bytes, checked before the first one leaves. Raises `FileMissing`, `FileDamaged`."""
         try:
@@ -202,7 +219,7 @@ def keep(session: Session, received: ReceivedFile, *, now: datetime) -> StoredFi
     return stored
 
 
-def copy(stream: BinaryIO, target: BinaryIO, limit: int) -> tuple[str, int]:
+def copy(stream: IO[bytes], target: BinaryIO, limit: int) -> tuple[str, int]:
     """Hash and number of the bytes copied. Raises `FileTooLarge` as soon as `limit` is passed."""
     digest = hashlib.sha256()
     size = 0

@@ -36,6 +36,13 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_config("sqlite://")).get_current_head()
 
 
+def known() -> set[str]:
+    """All revisions that this program can bring a database to."""
+    return {
+        step.revision for step in ScriptDirectory.from_config(_config("sqlite://")).walk_revisions()
+    }
+
+
 def current(database: Database) -> str | None:
     """The revision a database stands at; None for an empty one."""
     with database.engine.connect() as connection:
