@@ -185,7 +185,11 @@ def versions_of(session: Session, minutes_id: int, limit: int = 100) -> list[Min
         session.scalars(
             select(MinutesVersion)
             .where(MinutesVersion.minutes_id == minutes_id)
-            .options(defer(MinutesVersion.content), joinedload(MinutesVersion.author))
+            .options(
+                defer(MinutesVersion.content),
+                joinedload(MinutesVersion.author),
+                joinedload(MinutesVersion.on_behalf_of),
+            )
             .order_by(MinutesVersion.version.desc())
             .limit(limit)
         )

@@ -216,6 +216,8 @@ class Sending:
 
     sent_at: datetime
     sent_by: str
+    on_behalf_of: str | None
+    """The official for whom it was sent."""
     from_unit: str
     rules: list[dict[str, Any]]
     deadline: datetime | None
@@ -233,16 +235,19 @@ def sendings(session: Session, directive_id: int) -> list[Sending]:
         .correlate(Circulation)
         .scalar_subquery()
     )
+    official = aliased(Person)
     rows = session.execute(
         select(
             Circulation.sent_at,
             Person.name,
+            official.name,
             Unit.name,
             Circulation.rules,
             Circulation.deadline,
             reached,
         )
         .join(Person, Person.id == Circulation.sent_by)
+        .outerjoin(official, official.id == Circulation.on_behalf_of_id)
         .join(Unit, Unit.id == Circulation.from_unit_id)
         .where(Circulation.directive_id == directive_id)
         .order_by(Circulation.id)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from minutes.content import Content, day_of
 from minutes.meeting_minutes import Minutes
@@ -272,7 +272,8 @@ class ListedTask:
     meeting_title: str
     minutes_id: int
     minutes_symbol: str
-    notes: tuple[tuple[datetime, str, str], ...]
+    notes: tuple[tuple[datetime, str, str, str | None], ...]
+    """When, who, what, and on whose behalf."""
     may_follow_up: bool
     lead_now: str = ""
     lead_now_code: str = ""
@@ -310,10 +311,12 @@ def tasks_for(
         .where(TaskCoordination.task_id.in_(ids))
         .order_by(Unit.position),
     )
+    official = aliased(Person)
     notes = _grouped(
         session,
-        select(TaskNote.task_id, TaskNote.at, Person.name, TaskNote.text)
+        select(TaskNote.task_id, TaskNote.at, Person.name, TaskNote.text, official.name)
         .join(Person, Person.id == TaskNote.author_id)
+        .outerjoin(official, official.id == TaskNote.on_behalf_of_id)
         .where(TaskNote.task_id.in_(ids))
         .order_by(TaskNote.id.desc()),
     )
@@ -335,7 +338,7 @@ def tasks_for(
             meeting_title=title,
             minutes_id=task.minutes_id,
             minutes_symbol=symbol,
-            notes=tuple(notes.get(task.id, ())),  # type: ignore[arg-type]  # three columns were asked for
+            notes=tuple(notes.get(task.id, ())),  # type: ignore[arg-type]  # four columns were asked for
             may_follow_up=task.id in mine and task.replaced_at is None,
             **_answers_now(task, coordinating.get(task.id, ()), heirs),
         )

@@ -167,6 +167,9 @@ def _page(
         kind=word(KINDS, found.meeting.kind),
         papers=papers_of(session, found.meeting_id),
         replier=replier,
+        replied_for=session.get(Person, found.replied_on_behalf_of_id)
+        if found.replied_on_behalf_of_id
+        else None,
         before=before,
         is_open=is_open,
         may_reply=may_reply,

@@ -223,7 +223,7 @@ def _history(session: Session, meeting_id: int) -> list[dict[str, Any]]:
         .where(MeetingChange.meeting_id == meeting_id)
         .order_by(MeetingChange.at.desc(), MeetingChange.id.desc())
         .limit(500)
-        .options(joinedload(MeetingChange.actor))
+        .options(joinedload(MeetingChange.actor), joinedload(MeetingChange.on_behalf_of))
     )
     return [
         {
@@ -234,6 +234,7 @@ def _history(session: Session, meeting_id: int) -> list[dict[str, Any]]:
             "fields": [word(FIELDS, name) for name in row.detail.get("fields", [])],
             "added": row.detail.get("added", 0),
             "removed": row.detail.get("removed", 0),
+            "on_behalf_of": row.on_behalf_of.name if row.on_behalf_of else None,
             "asked_again": row.detail.get("asked_again", 0),
             "before": _before(row.detail.get("before", {})),
             "paper": row.detail.get("title", ""),
