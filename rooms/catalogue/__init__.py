@@ -23,11 +23,11 @@ class UnknownCatalogue(NotFound):
 
 
 def shipped() -> list[str]:
-    """Names of the lists that come with the program."""
+    """Names of the lists of units that come with the program; the plans are in `successions`."""
     return sorted(
         entry.name.removesuffix(".csv")
         for entry in files(__name__).iterdir()
-        if entry.name.endswith(".csv")
+        if entry.name.endswith(".csv") and not entry.name.startswith("reorganisation-")
     )
 
 

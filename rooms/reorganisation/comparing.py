@@ -252,9 +252,11 @@ def _check(
     seen: set[tuple[str, str]] = set()
     for row in rows:
         if row.old_code not in present:
-            problems.append((row.line, "old_code", "unknown_old_unit", row.old_code))
+            problem = "lost_zeros" if _has_lost_zeros(row.old_code, present) else "unknown_old_unit"
+            problems.append((row.line, "old_code", problem, row.old_code))
         if row.new_code not in listed:
-            problems.append((row.line, "new_code", "unknown_new_unit", row.new_code))
+            problem = "lost_zeros" if _has_lost_zeros(row.new_code, listed) else "unknown_new_unit"
+            problems.append((row.line, "new_code", problem, row.new_code))
         if (row.old_code, row.new_code) in seen:
             problems.append((row.line, "new_code", "doubled", row.new_code))
         seen.add((row.old_code, row.new_code))
@@ -266,6 +268,13 @@ def _check(
     if problems:
         raise PlanNotSound(problems)
     return main
+
+
+def _has_lost_zeros(code: str, known: Iterable[str]) -> bool:
+    """Whether a spreadsheet has made a number of a code: `4` of `00004`."""
+    return code.isdecimal() and any(
+        other != code and other.isdecimal() and int(other) == int(code) for other in known
+    )
 
 
 def _codes_are_free(session: Session, comparison: Comparison) -> None:

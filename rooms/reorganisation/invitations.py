@@ -165,6 +165,7 @@ def _keep(
                 "points_before": aim.before,
                 "points_after": len(aim.standing),
                 "doubles": aim.doubles,
+                "added": [ids.get(point, point) for point in aim.added],
             }
             for aim in aims
         ],

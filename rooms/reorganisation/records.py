@@ -74,6 +74,8 @@ class ReaimedMeeting(Base):
     points_after: Mapped[int]
     doubles: Mapped[int]
     """Invitations that fell together with another one."""
+    added: Mapped[list[int]] = mapped_column(JSON)
+    """Bridge points that were not invited before."""
 
     __table_args__ = (Index(None, "meeting_id"),)
 

@@ -1,5 +1,6 @@
 """Taking a reorganisation back while its day has not come: everything is as it was before."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -162,12 +163,19 @@ def _restore(
         return
     then = reorganisation.applied_at
     published = [meeting.id for _was, meeting in kept if _was_published(meeting, then)]
-    changed = update(Participation).where(Participation.meeting_id.in_(published))
-    added = and_(Participation.invited_at == then, Participation.withdrawn_at.is_(None))
     options = {"synchronize_session": False}
-    session.execute(changed.where(added).values(withdrawn_at=now), execution_options=options)
+    for points, meetings in _added(kept).items():
+        added = and_(Participation.meeting_id.in_(meetings), Participation.point_id.in_(points))
+        session.execute(
+            update(Participation)
+            .where(added, Participation.withdrawn_at.is_(None))
+            .values(withdrawn_at=now),
+            execution_options=options,
+        )
     session.execute(
-        changed.where(Participation.withdrawn_at == then).values(withdrawn_at=None),
+        update(Participation)
+        .where(Participation.meeting_id.in_(published), Participation.withdrawn_at == then)
+        .values(withdrawn_at=None),
         execution_options=options,
     )
     # Rooms have not moved yet: whose they are says whose invitation it was.
@@ -198,6 +206,15 @@ def _restore(
         if meeting.state in {MeetingState.SCHEDULED.value, MeetingState.POSTPONED.value}
     )
     record(session, MeetingsReaimed(reorganisation.id, told, (), now, taken_back=True))
+
+
+def _added(kept: Sequence[Kept]) -> dict[tuple[int, ...], list[int]]:
+    """The meetings by the points that the plan added to them: mostly the same few everywhere."""
+    found: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for was, meeting in kept:
+        if was.added:
+            found[tuple(was.added)].append(meeting.id)
+    return found
 
 
 def _restore_meeting(

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("points_before", sa.Integer(), nullable=False),
         sa.Column("points_after", sa.Integer(), nullable=False),
         sa.Column("doubles", sa.Integer(), nullable=False),
+        sa.Column("added", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["reorganisation_id"],
             ["reorganisation.id"],
