@@ -132,25 +132,34 @@ class NotTheChair(Denied):
     chair: str
 
 
+def written_by(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The minutes of units in which the actor writes minutes."""
+    return Minutes.meeting_id.in_(
+        select(Meeting.id).where(
+            governed(actor, Permission.MINUTES_WRITE, Meeting.host_unit_id, on)
+        )
+    )
+
+
+def chaired_minutes(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The minutes of meetings whose chair the actor is, or acts for."""
+    return Minutes.meeting_id.in_(select(Meeting.id).where(chaired_by(actor, on)))
+
+
+def published_to(actor: Actor, on: date) -> ColumnElement[bool]:
+    """Issued minutes of meetings that the actor may see."""
+    return and_(
+        Minutes.state == MinutesState.ISSUED.value,
+        Minutes.meeting_id.in_(select(Meeting.id).where(visible(actor, on))),
+    )
+
+
 def readable(actor: Actor, on: date) -> ColumnElement[bool]:
     """The minutes an actor may read.
 
     Issued ones: whoever may see the meeting. Before that: the host's secretaries and the chair.
     """
-    return or_(
-        and_(
-            Minutes.state == MinutesState.ISSUED.value,
-            Minutes.meeting_id.in_(select(Meeting.id).where(visible(actor, on))),
-        ),
-        Minutes.meeting_id.in_(
-            select(Meeting.id).where(
-                or_(
-                    governed(actor, Permission.MINUTES_WRITE, Meeting.host_unit_id, on),
-                    chaired_by(actor, on),
-                )
-            )
-        ),
-    )
+    return or_(published_to(actor, on), written_by(actor, on), chaired_minutes(actor, on))
 
 
 def minutes_to_read(

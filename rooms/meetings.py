@@ -265,27 +265,33 @@ def chaired_by(actor: Actor, on: date) -> ColumnElement[bool]:
     return stands_for(actor, Meeting.chair_id, on, Permission.MEETING_READ)
 
 
+def hosted(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The meetings of units in which the actor sees meetings."""
+    return governed(actor, Permission.MEETING_READ, Meeting.host_unit_id, on)
+
+
+def invited_to(actor: Actor, on: date) -> ColumnElement[bool]:
+    """The meetings to which such units are invited, once the invitation has gone out."""
+    invitation = aliased(Participation)
+    return and_(
+        Meeting.state.in_([state.value for state in PUBLISHED]),
+        # Correlated: it looks only at the invitations of the meetings that are asked about.
+        exists()
+        .where(
+            invitation.meeting_id == Meeting.id,
+            invitation.invited_at.is_not(None),
+            governed(actor, Permission.MEETING_READ, invitation.unit_id, on),
+        )
+        .correlate(Meeting),
+    )
+
+
 def visible(actor: Actor, on: date) -> ColumnElement[bool]:
     """The meetings an actor may see: their unit hosts it, they chair it, or they are invited.
 
     Hosts see their drafts; the invited see a meeting once its invitation has gone out.
     """
-    invitation = aliased(Participation)
-    return or_(
-        governed(actor, Permission.MEETING_READ, Meeting.host_unit_id, on),
-        chaired_by(actor, on),
-        and_(
-            Meeting.state.in_([state.value for state in PUBLISHED]),
-            # Correlated: it looks only at the invitations of the meetings that are asked about.
-            exists()
-            .where(
-                invitation.meeting_id == Meeting.id,
-                invitation.invited_at.is_not(None),
-                governed(actor, Permission.MEETING_READ, invitation.unit_id, on),
-            )
-            .correlate(Meeting),
-        ),
-    )
+    return or_(hosted(actor, on), chaired_by(actor, on), invited_to(actor, on))
 
 
 def visible_meeting(
