@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from meetings_server import reorganising
 from meetings_server.live import hints
-from meetings_server.mail import directives, invitations
+from meetings_server.mail import directives, invitations, reorganisations
 from rooms.kernel import Event
 
 # Each entry: the event's type and what to do with it. The function gets the session and the event.
@@ -14,6 +15,8 @@ WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
     *hints.EFFECTS,
     *invitations.EFFECTS,
     *directives.EFFECTS,
+    *reorganisations.EFFECTS,
+    *reorganising.EFFECTS,
 ]
 
 

@@ -20,7 +20,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import _
+from minutes.inheritance import pass_on_receipts
+from rooms.auditing import audited
 from rooms.kernel import Base, Conflict, DomainError, utcnow
+from rooms.reorganisation import UnitsReorganised
 
 log = logging.getLogger(__name__)
 
@@ -186,3 +189,18 @@ def reorganising(app: Litestar) -> Reorganising:
         if found is None:
             found = app.state.reorganising = Reorganising(app.state.database)
         return found
+
+
+def _pass_papers_on(session: Session, fact: UnitsReorganised) -> None:
+    passed = pass_on_receipts(session, fact.day)
+    if passed.receipts:
+        audited(
+            session,
+            "change",
+            "receipt",
+            after={"passed_on": passed.receipts, "collapsed": passed.collapsed, "day": fact.day},
+        )
+
+
+EFFECTS = [(UnitsReorganised, _pass_papers_on)]
+"""What follows in the commit in which a plan comes into force."""

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from minutes.directives import Directive, DirectiveState
 from minutes.receipts import Circulation, Receipt
 from minutes.tasks import Task, TaskCoordination
-from rooms.hierarchy import Succession
+from rooms.hierarchy import Succession, Unit
 from rooms.kernel import Base
 
 AT_ONCE = 500
@@ -81,13 +81,13 @@ def pass_on_receipts(session: Session, day: date) -> PassedOn:
                 Succession.is_main,
             ),
         )
+        # A unit that goes on and gives a part away keeps its papers.
+        .join(Unit, and_(Unit.id == Receipt.unit_id, Unit.valid_until == day))
         .join(Circulation, Circulation.id == Receipt.circulation_id)
         .join(Directive, Directive.id == Receipt.directive_id)
         .where(
             Receipt.acknowledged_at.is_(None),
             Directive.state == DirectiveState.ISSUED.value,
-            # A unit that goes on itself and gives a part away keeps its papers.
-            Succession.successor_id != Receipt.unit_id,
         )
         .order_by(Receipt.directive_id, Receipt.unit_id)
     ).all()

@@ -59,11 +59,25 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("Rooms, equipment, technicians, outages."),
         ),
         (
+            Permission.POINT_WRITE,
+            "/faults",
+            "tool",
+            _("Faults of bridge points"),
+            _("What is open, how long repairs take, what was done."),
+        ),
+        (
             may_read_mail,
             "/admin/mail",
             "mail-forward",
             _("Mail ledger"),
             _("Who was told what, when it left, and what went wrong"),
+        ),
+        (
+            Permission.AUDIT_READ,
+            "/admin/audit",
+            "clipboard-list",
+            _("Record of changes"),
+            _("Who did what, when and from where; every download of a document."),
         ),
         (
             Permission.MEETING_READ,
@@ -73,11 +87,18 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("What this server has sent to the official addresses of your units"),
         ),
         (
-            Permission.UNIT_WRITE,
+            Permission.POINT_WRITE,
             "/admin/import",
             "upload",
-            _("Import units"),
-            _("From a CSV file, with a preview before anything changes."),
+            _("Import and export"),
+            _("Units, bridge points and people as CSV or Excel, with a preview."),
+        ),
+        (
+            Permission.UNIT_WRITE,
+            "/admin/reorganisation",
+            "sitemap",
+            _("Reorganisations"),
+            _("Merge, split, move and rename units on a day, with a preview."),
         ),
         (
             Permission.PERSON_WRITE,

@@ -16,6 +16,7 @@ from meetings_server import i18n
 from meetings_server.errors import sentence, status_of
 from meetings_server.i18n import _
 from meetings_server.identity.sessions import SignedIn
+from meetings_server.settings import Settings
 from rooms.kernel import DomainError, FieldInvalid, utcnow
 from rooms.people import Role
 from rooms.policies import Permission
@@ -100,6 +101,12 @@ def csrf_token(request: Request[Any, Any, Any]) -> str:
     return token if isinstance(token, str) else request.cookies.get(CSRF_COOKIE, "")
 
 
+def _provider_of(request: Request[Any, Any, Any]) -> str | None:
+    """What the provider of logins is called; None where there are passwords only."""
+    settings: Settings = request.app.state.settings
+    return settings.oidc_label if settings.oidc_issuer else None
+
+
 def render_html(request: Request[Any, Any, Any], template: str, **context: Any) -> str:
     """A template with the shell around it. Call it inside the transaction."""
     user: SignedIn | None = request.scope.get("user")
@@ -110,6 +117,7 @@ def render_html(request: Request[Any, Any, Any], template: str, **context: Any) 
         "nav": _navigation(request.url.path, user) if user else [],
         "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "demo": request.app.state.get("demo", False),
+        "sso": _provider_of(request),
         "now": utcnow(),
         "may": user.rights if user else frozenset(),
         "flashes": _flashes(request),
@@ -169,23 +177,44 @@ def _notices() -> dict[str, tuple[str, str]]:
         "paper_withdrawn": ("success", _("Taken back; nobody can open the paper any more.")),
         "replied": ("success", _("Your reply has been sent.")),
         "outage_reported": ("success", _("The outage is on record.")),
+        "fault_reported": ("success", _("The fault is on record; the technicians see it.")),
+        "fault_solved": ("success", _("Solved; the history of the point has it.")),
+        "point_closed": ("success", _("The bridge point is closed; it is not invited any more.")),
         "outage_closed": ("success", _("The bridge point is in service again.")),
         "person_left": ("success", _("The account is closed; its logins have ended.")),
         "person_back": ("success", _("The account is open again.")),
-        "role_given": ("success", _("The role is given.")),
-        "role_ended": ("success", _("The role has ended.")),
-        "units_imported": ("success", _("The units are imported.")),
         "substitute_named": ("success", _("The substitute is named.")),
         "substitution_ended": ("success", _("The substitution has ended.")),
         "mandate_given": ("success", _("The mandate is given.")),
         "mandate_ended": ("success", _("The mandate has ended.")),
         "acting_ended": ("info", _("You act in your own name again.")),
         "role_changed": ("success", _("The role has a new end.")),
+        "role_given": ("success", _("The role is given.")),
+        "role_ended": ("success", _("The role has ended.")),
+        "reorganisation_discarded": ("success", _("The plan is thrown away.")),
+        "reorganisation_kept": ("info", _("The plan is kept; nothing is changed yet.")),
+        "reorganisation_taken_back": ("success", _("Taken back; everything is as it was.")),
+        "list_imported": ("success", _("The list has been taken over.")),
         "password_changed": (
             "success",
             _("The password is changed; your other logins have ended."),
         ),
         "session_ended": ("success", _("The login has ended.")),
+        "login_over": ("warning", _("This took too long. Log in again, then enter the code.")),
+        "recovery_code_used": (
+            "warning",
+            _("You are logged in with a recovery code; it opens nothing any more."),
+        ),
+        "second_factor_removed": (
+            "success",
+            _("The second factor is gone; the password alone opens your account."),
+        ),
+        "second_factor_reset": (
+            "success",
+            _("The second factor is gone and all logins have ended."),
+        ),
+        "sessions_ended": ("success", _("All logins of this person have ended.")),
+        "identity_unlinked": ("success", _("The link is gone and all logins have ended.")),
         "token_revoked": ("success", _("The token is worthless now.")),
         "directive_acknowledged": ("success", _("Confirmed; the sender sees it.")),
         "directive_circulated": ("success", _("Sent; the recipients are being told.")),
