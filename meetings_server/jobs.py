@@ -23,7 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database, Exclusive
-from meetings_server.sweeps import logins, meeting_reminders, orphan_files, receipts
+from meetings_server.sweeps import (
+    logins,
+    meeting_reminders,
+    orphan_files,
+    receipts,
+    reorganisations,
+)
 from rooms.auditing import Doer, Login, acting
 from rooms.kernel import utcnow
 
@@ -42,6 +48,8 @@ Sweep = Callable[[Session, datetime], int]
 FileSweep = Callable[[Session, datetime, Path], int]
 
 SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
+    # First of all: what else is due goes by the tree of the day.
+    ("reorganisations", reorganisations.sweep, 60),
     ("meeting reminders", meeting_reminders.sweep, 30),
     ("receipt reminders", receipts.sweep, 300),
     ("ended sessions", logins.sweep, 3600),

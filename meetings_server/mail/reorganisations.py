@@ -1,0 +1,196 @@
+"""What the invited are told when a reorganisation has aimed their meetings anew, by sets.
+
+| who | letter |
+| --- | --- |
+| all who stand invited, the successors in the place of their predecessors | change (REQUEST with the risen SEQUENCE) |
+| units that end without a successor; new units when a plan is taken back | withdrawal (CANCEL) |
+
+A unit whose invitation went to its successor gets no mail of its own: the successor's tells of it. The
+number of statements is the same for one meeting and for five hundred.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+
+from meetings_server.mail.invitations import facts_of
+from meetings_server.mail.letters import subject_of
+from meetings_server.mail.outbox import DeliveryState, MailQueued, OutboxDelivery, OutboxMessage
+from rooms.bridge_points import BridgePoint
+from rooms.hierarchy import Unit
+from rooms.kernel import Event, record
+from rooms.meetings import Meeting, MeetingState, Participation
+from rooms.reorganisation import MeetingsReaimed, Reorganisation
+
+AT_ONCE = 500
+"""Meetings in one round: their facts are held in memory."""
+
+COLUMNS = (
+    "message_id",
+    "recipient",
+    "unit_id",
+    "participation_id",
+    "name",
+    "address",
+    "language",
+    "own",
+    "state",
+    "due_at",
+    "attempts",
+    "last_error",
+    "claimed_by",
+)
+
+
+def on_reaimed(session: Session, fact: MeetingsReaimed) -> None:
+    name = session.get_one(Reorganisation, fact.reorganisation_id).name
+    for start in range(0, len(fact.meeting_ids), AT_ONCE):
+        meetings = _load(session, fact.meeting_ids[start : start + AT_ONCE])
+        _tell(session, fact, meetings, "change", name)
+        if fact.taken_back or fact.without_heir:
+            _tell(session, fact, meetings, "withdrawal", name)
+
+
+EFFECTS: list[tuple[type[Event], Callable[[Session, Any], None]]] = [(MeetingsReaimed, on_reaimed)]
+
+
+def _load(session: Session, ids: Iterable[int]) -> list[Meeting]:
+    """Scheduled ones only: a postponed meeting has called its invitations back already."""
+    return list(
+        session.scalars(
+            select(Meeting)
+            .where(Meeting.id.in_(list(ids)), Meeting.state == MeetingState.SCHEDULED.value)
+            .options(
+                joinedload(Meeting.host_unit),
+                joinedload(Meeting.chair),
+                joinedload(Meeting.main_point).joinedload(BridgePoint.unit),
+                selectinload(Meeting.agenda),
+            )
+            .order_by(Meeting.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def _tell(
+    session: Session, fact: MeetingsReaimed, meetings: list[Meeting], kind: str, reason: str
+) -> None:
+    if not meetings:
+        return
+    rows = []
+    for meeting in meetings:
+        facts = facts_of(meeting) | {"reason": reason, "fields": ["audience"], "before": {}}
+        rows.append(
+            {
+                "key": f"meeting:{meeting.id}:{meeting.sequence}:{kind}:reorganised",
+                "kind": kind,
+                "unit_id": meeting.host_unit_id,
+                "meeting_id": meeting.id,
+                "subject": subject_of(kind, facts),
+                "facts": facts,
+                "created_at": fact.at,
+                "expires_at": meeting.ends_at,
+            }
+        )
+    ids = list(
+        session.scalars(
+            insert(OutboxMessage).returning(OutboxMessage.id, sort_by_parameter_order=True), rows
+        )
+    )
+    _deliver(session, fact, ids, kind)
+    if kind == "change":
+        _supersede(session, ids)
+        _drop_for_doubles(session, fact)
+    record(session, MailQueued(ids[0]))
+
+
+def _concerned(fact: MeetingsReaimed, kind: str) -> ColumnElement[bool]:
+    if kind == "change":
+        return and_(
+            Participation.withdrawn_at.is_(None),
+            # The host does not write to itself about its own main point.
+            ~and_(Participation.is_main, Participation.unit_id == OutboxMessage.unit_id),
+        )
+    gone = Participation.withdrawn_at == fact.at
+    return gone if fact.taken_back else and_(gone, Participation.unit_id.in_(fact.without_heir))
+
+
+def _deliver(session: Session, fact: MeetingsReaimed, ids: list[int], kind: str) -> None:
+    address = func.coalesce(Unit.email, "")
+    rows: Select[Any] = (
+        select(
+            OutboxMessage.id,
+            literal("invitation:").concat(cast(Participation.id, String)),
+            Participation.unit_id,
+            Participation.id,
+            Unit.name,
+            address,
+            literal("vi"),
+            literal({}, JSON),
+            case((address == "", DeliveryState.NO_ADDRESS.value), else_=DeliveryState.QUEUED.value),
+            literal(fact.at, OutboxDelivery.due_at.type),
+            literal(0),
+            literal(""),
+            literal(""),
+        )
+        .select_from(OutboxMessage)
+        .join(Participation, Participation.meeting_id == OutboxMessage.meeting_id)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .where(OutboxMessage.id.in_(ids), _concerned(fact, kind))
+        .order_by(OutboxMessage.id, Participation.id)
+    )
+    session.execute(insert(OutboxDelivery).from_select(list(COLUMNS), rows, include_defaults=False))
+
+
+def _supersede(session: Session, ids: list[int]) -> None:
+    """What waits about these meetings and is older goes to nobody who is told anew."""
+    message, newer, told = aliased(OutboxMessage), aliased(OutboxMessage), aliased(OutboxDelivery)
+    again = (
+        select(literal(1))
+        .select_from(message)
+        .join(newer, and_(newer.meeting_id == message.meeting_id, newer.id > message.id))
+        .join(told, told.message_id == newer.id)
+        .where(
+            message.id == OutboxDelivery.message_id,
+            newer.id.in_(ids),
+            told.recipient == OutboxDelivery.recipient,
+        )
+    )
+    session.execute(
+        update(OutboxDelivery)
+        .where(OutboxDelivery.state == DeliveryState.QUEUED.value, again.exists())
+        .where(OutboxDelivery.message_id.not_in(ids))
+        .values(state=DeliveryState.SUPERSEDED.value)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _drop_for_doubles(session: Session, fact: MeetingsReaimed) -> None:
+    """An invitation that waits for a unit whose place a successor has taken is not sent any more."""
+    gone = select(Participation.id).where(
+        Participation.meeting_id.in_(fact.meeting_ids), Participation.withdrawn_at == fact.at
+    )
+    session.execute(
+        update(OutboxDelivery)
+        .where(
+            OutboxDelivery.state == DeliveryState.QUEUED.value,
+            OutboxDelivery.participation_id.in_(gone),
+        )
+        .values(state=DeliveryState.SUPERSEDED.value)
+        .execution_options(synchronize_session=False)
+    )
