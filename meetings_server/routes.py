@@ -21,6 +21,7 @@ from meetings_server.live import roster, socket
 from meetings_server.web import (
     account,
     admin,
+    audit,
     board,
     checkin,
     circulation,
@@ -80,6 +81,7 @@ PLACES = [
     checkin,
     search,
     admin,
+    audit,
     people_admin,
     unit_import,
     account,

@@ -219,6 +219,9 @@ SENTENCES: dict[str, str] = {
     "unknown_paper": mark("There is no such paper, or it has been taken back."),
     "unknown_outage": mark("There is no such outage; it may have been taken back already."),
     "unknown_participation": mark("There is no such invitation."),
+    "unknown_audit_entry": mark(
+        "There is no entry {entry} in the record of changes, or it is about a unit that you do not look after."
+    ),
     "unknown_person": mark("There is no such person: {person}"),
     "unknown_point": mark("There is no bridge point {point}."),
     "unknown_receipt": mark("The document was not sent to this unit."),

@@ -80,6 +80,13 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("Who did what, when and from where; every download of a document."),
         ),
         (
+            Permission.AUDIT_READ,
+            "/admin/audit",
+            "clipboard-list",
+            _("Record of changes"),
+            _("Who did what, when and from where; every download of a document."),
+        ),
+        (
             Permission.MEETING_READ,
             "/mailbox",
             "inbox",

@@ -38,6 +38,8 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/account": (SECRETARY,),
     "/account/away": (LEADER, SECRETARY),
     "/admin": (TECHNICIAN, ADMINISTRATOR),
+    "/admin/audit": (ADMINISTRATOR,),
+    "/admin/audit/{number:int}": (ADMINISTRATOR,),
     "/admin/health": (ADMINISTRATOR,),
     "/admin/import": (ADMINISTRATOR,),
     "/admin/mail": (ADMINISTRATOR, TECHNICIAN),
@@ -88,6 +90,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
 # Answered to scripts and programs, downloads, parts of pages, and what is seen before the login or
 # at the first one only.
 NOT_PAGES = {
+    "/admin/audit.csv",
     "/account/password",
     "/check-in/{meeting_id:int}/{point_id:int}/line",
     "/directives/proposal",
