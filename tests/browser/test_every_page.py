@@ -230,6 +230,7 @@ def lived_in(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
                     program, "SELECT id FROM outbox_delivery WHERE unit_id = ?", ward
                 ),
                 "minutes_id": _ask(program, "SELECT id FROM minutes"),
+                "number": _ask(program, "SELECT id FROM audit_entry WHERE act = 'change'"),
             },
             _ask(program, "SELECT id FROM directive WHERE state = 'draft'"),
         )
