@@ -16,20 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from meetings_server import migrations
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
 from meetings_server.identity.passwords import set_password
+from meetings_server.identity.tokens import ALL_SCOPES, SCOPES
 from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.settings import SettingInvalid, Settings, read_settings
 from rooms.auditing import Doer, Login, acting
 from rooms.catalogue import parse_units
 from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
-from rooms.people import NewPerson, Role, add_person, grant_role
+from rooms.people import NewPerson, Person, Role, UnknownPerson, add_person, grant_role
 
 log = logging.getLogger(__name__)
 
@@ -230,23 +233,55 @@ def create_user(
 @click.argument("username")
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
 @click.option("--days", default=365, show_default=True, type=int, help="Days until it ends.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    metavar="SCOPE",
+    help=f"What it opens; may be given several times.  [default: everything; of {', '.join(SCOPES)}]",
+)
 @click.pass_obj
-def create_token(settings: Settings, username: str, name: str, days: int) -> None:
+def create_token(
+    settings: Settings, username: str, name: str, days: int, scopes: tuple[str, ...]
+) -> None:
     """Make an API token for a person; it is printed once and cannot be shown again."""
-    from sqlalchemy import select
+    try:
+        with _open(settings).transaction() as session:
+            person = _active_person(session, username)
+            click.echo(new_token(session, person.id, name, utcnow(), days, scopes or ALL_SCOPES))
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
 
-    from rooms.people import Person, UnknownPerson
+
+@program.command("reset-second-factor")
+@click.argument("username")
+@click.pass_obj
+def reset_second_factor(settings: Settings, username: str) -> None:
+    """Take somebody's second factor away: the telephone is lost, and nobody else can help."""
+    from meetings_server.identity.locking_out import remove_second_factor
+    from meetings_server.identity.sessions import end_all_sessions
 
     try:
         with _open(settings).transaction() as session:
-            person_id = session.scalar(
-                select(Person.id).where(Person.username == username.casefold(), Person.active)
-            )
-            if person_id is None:
-                raise UnknownPerson(username)
-            click.echo(new_token(session, person_id, name, utcnow(), days))
+            person = _active_person(session, username)
+            there = remove_second_factor(session, person.id)
+            end_all_sessions(session, person.id)
     except DomainError as refusal:
         raise Failure(sentence(refusal)) from None
+    if not there:
+        raise Failure(f"{person.username} has no second factor; nothing to reset")
+    click.echo(f"the second factor of {person.username} is gone, all logins have ended")
+
+
+def _active_person(session: Session, username: str) -> Person:
+    """Raises `UnknownPerson`."""
+    person = session.scalar(
+        select(Person).where(Person.username == username.casefold(), Person.active)
+    )
+    if person is None:
+        raise UnknownPerson(username)
+    return person
 
 
 @program.command()

@@ -13,7 +13,7 @@ from typing import ClassVar
 from sqlalchemy import ForeignKey, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rooms.kernel import Base, Conflict
+from rooms.kernel import Base, Conflict, Denied
 from rooms.people import Person
 
 COOKIE = "meetings_half_login"
@@ -34,6 +34,13 @@ class PendingLogin(Base):
     target: Mapped[str]
     """Where the login leads on to."""
     expires_at: Mapped[datetime]
+
+
+@dataclass
+class SecondFactorRequired(Denied):
+    """The password fits; the code is still to come."""
+
+    code: ClassVar[str] = "second_factor_required"
 
 
 @dataclass

@@ -89,6 +89,15 @@ def has_second_factor(session: Session, person_id: int) -> bool:
     )
 
 
+def confirmed_at(session: Session, person_id: int) -> datetime | None:
+    """Since when codes are asked for; None where there is no second factor."""
+    return session.scalar(
+        select(SecondFactor.confirmed_at).where(
+            SecondFactor.person_id == person_id, SecondFactor.secret.is_not(None)
+        )
+    )
+
+
 def begin_enrolment(session: Session, seal: Seal, person_id: int, now: datetime) -> None:
     """Make a secret that waits for its first code; an earlier authenticator stays until then."""
     factor = session.get(SecondFactor, person_id)

@@ -1,4 +1,4 @@
-"""One's own account: who one is here, the language, the password, logins, tokens for programs."""
+"""One's own account: who one is here, the language, the password, where one is logged in."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,25 +12,30 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.i18n import _
+from meetings_server.identity.external import identities_of
 from meetings_server.identity.middleware import Connection
 from meetings_server.identity.password_rules import SHORTEST_ALONE
-from meetings_server.identity.passwords import change_password, shortest_for
+from meetings_server.identity.passwords import Credential, change_password, shortest_for
+from meetings_server.identity.pending import end_pending
+from meetings_server.identity.recovery import codes_left
+from meetings_server.identity.second_factor import confirmed_at
 from meetings_server.identity.sessions import (
     COOKIE,
+    OIDC,
     end_all_sessions,
     end_session,
     is_of_secret,
     sessions_of,
 )
-from meetings_server.identity.tokens import create_token, revoke_token, tokens_of
-from meetings_server.reading import RowId, read_number
+from meetings_server.identity.tokens import tokens_of
+from meetings_server.reading import RowId
+from meetings_server.settings import Settings
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from meetings_server.web.units import WORDS
 from rooms.finding import roles_held
 from rooms.kernel import FieldInvalid, civil_day, utcnow
 from rooms.people import Person
 
-Values = dict[str, str]
 Page = Response[str] | Response[None]
 
 # The order matters: Edge and Opera call themselves Chrome too, and Chrome calls itself Safari.
@@ -65,23 +70,14 @@ def _require_same(fresh: str, repeated: str) -> None:
         raise FieldInvalid("repeated", "not_the_same")
 
 
-def _days(text: str) -> int:
-    days = read_number(text)
-    if days is None:
-        raise FieldInvalid("days", "not_a_number" if text else "missing")
-    return days
-
-
 def _page(
     request: PageRequest,
     session: Session,
+    settings: Settings,
     now: datetime,
     *,
     status: int = HTTP_200_OK,
     password_errors: object = None,
-    token_values: Values | None = None,
-    token_errors: object = None,
-    token: str | None = None,
 ) -> Response[str]:
     person = session.get_one(Person, request.user.person_id)
     secret = request.cookies.get(COOKIE, "")
@@ -95,13 +91,16 @@ def _page(
         person=person,
         held=roles_held(session, [person.id], civil_day(now))[person.id],
         logins=logins,
-        tokens=tokens_of(session, person.id),
+        tokens=len(tokens_of(session, person.id)),
+        identities=identities_of(session, person.id),
+        since=confirmed_at(session, person.id),
+        left=codes_left(session, person.id),
+        demanded=bool(request.user.roles & settings.demanding_roles),
+        provider=settings.oidc_label,
+        by_provider=OIDC,
         browser_text=browser_text,
         shortest=shortest_for(session, person.id),
         password_errors=password_errors or {},
-        token_values=token_values or {"days": "365"},
-        token_errors=token_errors or {},
-        token=token,
         **WORDS,
     )
 
@@ -113,9 +112,9 @@ def session_only(connection: Connection, _handler: BaseRouteHandler) -> None:
 
 
 @get("/account", guards=[session_only], include_in_schema=False, sync_to_thread=True)
-def account_page(request: PageRequest, db: Database) -> Response[str]:
+def account_page(request: PageRequest, db: Database, settings: Settings) -> Response[str]:
     with db.reader() as session:
-        return _page(request, session, utcnow())
+        return _page(request, session, settings, utcnow())
 
 
 @get(
@@ -125,20 +124,22 @@ def account_page(request: PageRequest, db: Database) -> Response[str]:
     sync_to_thread=True,
     opt={"before_change": True},
 )
-def first_password_page(request: PageRequest) -> Page:
+def first_password_page(request: PageRequest, db: Database) -> Page:
     """The only page that opens while somebody else knows the password."""
-    return _first_password(request, {}) if request.user.must_change else see_other("/account")
+    return _first_password(request, db, {}) if request.user.must_change else see_other("/account")
 
 
 def _first_password(
-    request: PageRequest, errors: Mapping[str, list[str]], status: int = HTTP_200_OK
+    request: PageRequest, db: Database, errors: Mapping[str, list[str]], status: int = HTTP_200_OK
 ) -> Response[str]:
-    username = request.user.username
+    with db.reader() as session:
+        credential = session.get(Credential, request.user.person_id)
     return render(
         request,
         "first_password.html",
         status=status,
-        username=username,
+        username=request.user.username,
+        too_short=credential is not None and credential.short,
         shortest=SHORTEST_ALONE,
         errors=errors,
     )
@@ -151,7 +152,9 @@ def _first_password(
     sync_to_thread=True,
     opt={"before_change": True},
 )
-def replace_password(request: PageRequest, form: FormMultiDict, db: Database) -> Page:
+def replace_password(
+    request: PageRequest, form: FormMultiDict, db: Database, settings: Settings
+) -> Page:
     """Change one's password; the other logins end, this one stays."""
     now = utcnow()
     me = request.user.person_id
@@ -161,12 +164,15 @@ def replace_password(request: PageRequest, form: FormMultiDict, db: Database) ->
             change_password(session, me, text_of(form, "present"), fresh, now)
             _require_same(fresh, text_of(form, "repeated"))
             end_all_sessions(session, me, keep=request.cookies.get(COOKIE, ""))
+            end_pending(session, me)
     except FieldInvalid as wrong:
         told = FormErrors.of(wrong)
         if request.user.must_change:
-            return _first_password(request, told.fields, told.status)
+            return _first_password(request, db, told.fields, told.status)
         with db.reader() as session:
-            return _page(request, session, now, status=told.status, password_errors=told.fields)
+            return _page(
+                request, session, settings, now, status=told.status, password_errors=told.fields
+            )
     return see_other("/" if request.user.must_change else "/account", "password_changed")
 
 
@@ -195,54 +201,10 @@ def end_other_logins(request: PageRequest, db: Database) -> Response[None]:
     return see_other("/account", "session_ended")
 
 
-@post(
-    "/account/tokens",
-    guards=[session_only],
-    include_in_schema=False,
-    sync_to_thread=True,
-    status_code=HTTP_200_OK,
-)
-def new_token(request: PageRequest, form: FormMultiDict, db: Database) -> Response[str]:
-    """Make a token for a program; the answer shows it, and nothing shows it again."""
-    now = utcnow()
-    values = {"name": text_of(form, "name").strip(), "days": text_of(form, "days").strip()}
-    try:
-        with db.transaction() as session:
-            days = _days(values["days"])
-            token = create_token(session, request.user.person_id, values["name"], now, days)
-            session.flush()
-            return _page(request, session, now, token=token)
-    except FieldInvalid as wrong:
-        told = FormErrors.of(wrong)
-        with db.reader() as session:
-            return _page(
-                request,
-                session,
-                now,
-                status=told.status,
-                token_values=values,
-                token_errors=told.fields,
-            )
-
-
-@post(
-    "/account/tokens/{token_id:int}/revoke",
-    guards=[session_only],
-    include_in_schema=False,
-    sync_to_thread=True,
-)
-def end_token(request: PageRequest, db: Database, token_id: RowId) -> Response[None]:
-    with db.transaction() as session:
-        revoke_token(session, request.user.person_id, token_id)
-    return see_other("/account", "token_revoked")
-
-
 HANDLERS = [
     account_page,
     end_login,
     end_other_logins,
-    end_token,
-    new_token,
     first_password_page,
     replace_password,
 ]

@@ -1,4 +1,5 @@
-// Logging in again in the middle of a form, without leaving the page.
+// Logging in again in the middle of a form, without leaving the page. Who has a second factor is asked
+// for its code in the same dialog.
 import { renewCsrfToken, send } from "./csrf.js";
 import { t } from "./i18n.js";
 
@@ -18,29 +19,39 @@ function show() {
   if (!dialog) return Promise.resolve(false);
   const message = form.querySelector(".form-message");
   const button = form.querySelector(".btn-primary");
+  const secondStep = form.querySelector("[data-second-step]");
   message.textContent = "";
+  secondStep.hidden = true;
 
   return new Promise((resolve) => {
     const submit = async (event) => {
       event.preventDefault();
       button.disabled = true;
       try {
-        const answer = await send(form.action, {
+        const answer = await send(secondStep.hidden ? form.action : "/login/code", {
           headers: { accept: "application/json" },
           body: new URLSearchParams(new FormData(form)),
         });
+        const told = await answer.json().catch(() => ({}));
         if (answer.ok) {
-          renewCsrfToken((await answer.json()).csrf_token);
+          renewCsrfToken(told.csrf_token);
           dialog.close("done");
-          return;
+        } else {
+          refused(answer, told);
         }
-        message.textContent = answer.status === 429 ? t("form.tooMany") : t("form.loginFailed");
-        form.elements.password.select();
       } catch {
         message.textContent = t("form.offline");
       } finally {
         button.disabled = false;
       }
+    };
+    const refused = (answer, told) => {
+      // A code that took too long begins with the password again.
+      secondStep.hidden = secondStep.hidden ? told.code !== "second_factor_required" : told.code === "no_pending_login";
+      message.textContent = told.detail || t(answer.status === 429 ? "form.tooMany" : "form.loginFailed");
+      const field = form.elements[secondStep.hidden ? "password" : "code"];
+      field.focus();
+      field.select();
     };
     dialog.returnValue = "";
     form.addEventListener("submit", submit);
@@ -49,6 +60,7 @@ function show() {
       () => {
         form.removeEventListener("submit", submit);
         form.elements.password.value = "";
+        form.elements.code.value = "";
         resolve(dialog.returnValue === "done");
       },
       { once: true },
