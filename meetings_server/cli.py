@@ -33,6 +33,7 @@ from rooms.catalogue import parse_units
 from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.people import NewPerson, Person, Role, UnknownPerson, add_person, grant_role
+from rooms.reorganisation import PlanNotSound
 
 log = logging.getLogger(__name__)
 
@@ -187,6 +188,68 @@ def import_units_command(
     except DomainError as refusal:
         raise Failure(sentence(refusal)) from None
     click.echo(f"{count} units{' would be' if dry_run else ''} imported, valid from {first}")
+
+
+@program.command()
+@click.argument("plan")
+@click.option("--units", required=True, help="The list of all units from that day on.")
+@click.option("--on", "on", type=DAY, required=True, help="The day from which it holds.")
+@click.option("--name", default="", help="What it is called.  [default: the name of PLAN]")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, change nothing.")
+@click.option(
+    "--backdated", is_flag=True, help="Let the day have passed: to set up what has happened before."
+)
+@click.pass_obj
+def reorganise(
+    settings: Settings,
+    plan: str,
+    units: str,
+    on: date,
+    name: str,
+    *,
+    dry_run: bool,
+    backdated: bool,
+) -> None:
+    """Reorganise the units on a day: PLAN says which old unit goes to which new one.
+
+    PLAN (old_code, new_code, extent, main_successor) and the list of units are files, CSV or XLSX, or
+    names of the catalogue, such as reorganisation-hanoi-2025-07-01 and hanoi-2025-07.
+    """
+    from meetings_server.reorganise_command import (
+        NoSuchPlan,
+        apply_plan,
+        faults_of,
+        read_plan,
+        show,
+    )
+
+    day = _as_day(on)
+    try:
+        read = read_plan(plan, units)
+        database = _open(settings)
+        if dry_run:
+            with database.reader() as session:
+                for line in show(session, read, day):
+                    click.echo(line)
+            return
+        with progress_line() as tell:
+            counts = apply_plan(
+                database, read, day, name or Path(plan).stem, tell, backdated=backdated
+            )
+    except NoSuchPlan as unknown:
+        raise click.UsageError(
+            f"no file {unknown.name!r}; the catalogue has {', '.join(unknown.known)}"
+        ) from None
+    except (UnitsNotSound, PlanNotSound) as unsound:
+        for line in faults_of(unsound, plan, units):
+            click.echo(line, err=True)
+        raise Failure(f"{len(unsound.problems)} faults; nothing was changed") from None
+    except DomainError as refusal:
+        raise Failure(sentence(refusal)) from None
+    click.echo(
+        f"reorganised from {day}: "
+        + ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items() if count)
+    )
 
 
 @program.command("create-user")

@@ -149,6 +149,29 @@ SENTENCES: dict[str, str] = {
     "unknown_fault": mark("There is no such fault."),
     "unknown_technician": mark("This person does not look after the bridge point."),
     "outage_over": mark("The point has been in service again since {ended_at}."),
+    "no_administrator_left": mark(
+        "From that day on nobody could give rights at {unit}: {persons} would lose theirs. Name an administrator above it first."
+    ),
+    "plan_applied_already": mark("This very plan, “{name}”, has been applied for {day} already."),
+    "plan_backdated": mark(
+        "Meetings that have been held since {day} would get other units: {meetings}. Choose a day from today on."
+    ),
+    "plan_changes_nothing": mark("The plan leaves every unit as it is on {day}. Look at the list."),
+    "plan_day_passed": mark("The day of the plan, {day}, has passed. Choose today or a later day."),
+    "plan_not_sound": mark("The plan is not sound: {problems}"),
+    "plans_overlap": mark(
+        "Another plan for {day}, “{other}”, changes the same units: {units}. Take that one back first."
+    ),
+    "reorganisation_in_use": mark(
+        "The new units are in use already: {things}. Remove this first, then take the plan back."
+    ),
+    "reorganisation_state": mark(
+        "The plan is not in a state that allows this: its day has come, or it was taken back. Reload the page."
+    ),
+    "unit_in_meeting": mark(
+        "{unit} is in the meeting “{meeting}”, which is under way. End the meeting first, or choose a later day."
+    ),
+    "unknown_reorganisation": mark("There is no such plan."),
     "reason_missing": mark("State the reason; everyone invited will read it."),
     "correction_reason_missing": mark("State what is corrected and why; it is printed."),
     "minutes_empty": mark("Nothing has been written yet. Write what was said or concluded."),

@@ -30,7 +30,8 @@ from rooms.meetings import (
     invited,
     visible_meeting,
 )
-from rooms.policies import Actor, Permission, holds
+from rooms.outage_reach import Missing, missing_points
+from rooms.policies import Actor, Permission, governed_units, holds
 from rooms.replies import readable
 from rooms.workdays import latest_invitation_day
 
@@ -66,6 +67,8 @@ class Participants:
     has_more: bool = False
     levels: list[tuple[str, str]] = field(default_factory=list)
     chosen: dict[str, str] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+    """Invited points that cannot be used then, as far as the person may see them."""
 
 
 def meeting_view(
@@ -176,6 +179,7 @@ def _participants(
         .limit(PAGE_ROWS)
     ).all()
     total = rows[0][5] if rows else 0
+    own = None if sees_all else governed_units(request.user.actor, Permission.MEETING_READ, today)
     return Participants(
         rows=[
             {
@@ -192,6 +196,7 @@ def _participants(
         has_more=page * PAGE_ROWS < total,
         levels=[(level, word(LEVELS, level)) for level in levels],
         chosen=chosen,
+        missing=missing_points(session, meeting, own),
     )
 
 
@@ -229,13 +234,14 @@ def _history(session: Session, meeting_id: int) -> list[dict[str, Any]]:
         {
             "at": row.at,
             "who": row.actor.name,
+            "on_behalf_of": row.on_behalf_of.name if row.on_behalf_of else None,
             "action": word(ACTIONS, row.action),
             "reason": row.reason,
             "fields": [word(FIELDS, name) for name in row.detail.get("fields", [])],
             "added": row.detail.get("added", 0),
             "removed": row.detail.get("removed", 0),
-            "on_behalf_of": row.on_behalf_of.name if row.on_behalf_of else None,
             "asked_again": row.detail.get("asked_again", 0),
+            "reorganised": row.detail if "points_before" in row.detail else None,
             "before": _before(row.detail.get("before", {})),
             "paper": row.detail.get("title", ""),
         }

@@ -62,6 +62,8 @@ ACTIONS: dict[str, str] = {
     "minutes_corrected": mark("Correction of the minutes begun"),
     "paper_attached": mark("Paper added"),
     "paper_withdrawn": mark("Paper taken back"),
+    "reorganised": mark("Units reorganised"),
+    "reorganisation_taken_back": mark("Reorganisation taken back"),
 }
 
 FIELDS: dict[str, str] = {
