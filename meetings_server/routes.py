@@ -33,6 +33,8 @@ from meetings_server.web import (
     feeds,
     health,
     invitations,
+    list_files,
+    list_import,
     mailbox,
     meeting_acts,
     loans,
@@ -53,7 +55,6 @@ from meetings_server.web import (
     tasks,
     today,
     tokens,
-    unit_import,
     units,
 )
 
@@ -77,6 +78,8 @@ PLACES = [
     meeting_page,
     meeting_acts,
     invitations,
+    list_files,
+    list_import,
     circulation,
     directive_editing,
     directive_form,
@@ -90,7 +93,6 @@ PLACES = [
     admin,
     audit,
     people_admin,
-    unit_import,
     account,
     second_factor,
     tokens,
