@@ -7,7 +7,7 @@ several flushes of one row are one change, a row that came and went was never th
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -32,8 +32,10 @@ from rooms.kernel import Base
 HIDDEN = "•••"
 """Stands for a value that is never shown."""
 
-GATHERED_FROM = 21
+ALIKE_FROM = 4
 """So many rows of a gathered table, changed alike under one record, are one entry."""
+GATHERED_FROM = 21
+"""And so many, changed in whatever way."""
 LONGEST_LABEL = 200
 MOST_NAMED = 50
 """Rows of such an entry that are named; the count is of all."""
@@ -83,7 +85,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def _told(subject: Subject, name: str, value: Any) -> Any:
+def told(subject: Subject, name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in subject.secret:
@@ -153,7 +155,7 @@ def _take_down(session: Session, context: UOWTransaction) -> None:
                 continue
         key = "/".join(str(plain(part)) for part in state.mapper.primary_key_from_instance(row))
         note = Note(act, table, key, before, after, captured=True)
-        _file(note, subject, state.dict)
+        file_under(note, subject, state.dict)
         notes.append(note)
 
 
@@ -167,8 +169,8 @@ def _whole(state: InstanceState[Any], subject: Subject, *, as_read: bool) -> Fac
     if as_read:
         unread = LoaderCallableStatus.NO_VALUE
         held |= {name: old for name, old in state.committed_state.items() if old is not unread}
-    told = {name: _told(subject, name, held.get(name)) for name in _columns(state.mapper, subject)}
-    return {name: value for name, value in told.items() if value not in EMPTY}
+    values = {name: told(subject, name, held.get(name)) for name in _columns(state.mapper, subject)}
+    return {name: value for name, value in values.items() if value not in EMPTY}
 
 
 def _changed(state: InstanceState[Any], subject: Subject, fetched: Fetched) -> tuple[Facts, Facts]:
@@ -181,11 +183,11 @@ def _changed(state: InstanceState[Any], subject: Subject, fetched: Fetched) -> t
         if old is LoaderCallableStatus.NO_VALUE:
             old = fetched.get((state.key, name))
         if old != new:
-            before[name], after[name] = _told(subject, name, old), _told(subject, name, new)
+            before[name], after[name] = told(subject, name, old), told(subject, name, new)
     return before, after
 
 
-def _file(note: Note, subject: Subject, held: Facts) -> None:
+def file_under(note: Note, subject: Subject, held: Mapping[str, Any]) -> None:
     """Under which record, by which name, and at whose unit, as far as the row itself tells."""
     called = held.get(subject.label) if subject.label else None
     table = named_by(note.subject, subject.label)
@@ -238,7 +240,9 @@ def merged(notes: Iterable[Note]) -> list[Note]:
             done.append(note)
         else:
             done[place] = _joined(before_it, note)
-    return _gathered([_in_their_words(note) for note in done if note is not None])
+    told_once = [_in_their_words(note) for note in done if note is not None]
+    told_once = _gathered(told_once, ALIKE_FROM, alike=True)
+    return _gathered(told_once, GATHERED_FROM, alike=False)
 
 
 def _joined(first: Note, second: Note) -> Note | None:
@@ -271,39 +275,51 @@ def _in_their_words(note: Note) -> Note:
     return replace(note, act=acts.get(note.act, note.act))
 
 
-def _gathered(notes: list[Note]) -> list[Note]:
-    """Many rows of one kind, changed alike under one record, as one entry with their number."""
-    alike: dict[tuple[str, ...], list[Note]] = defaultdict(list)
+def _gathered(notes: list[Note], least: int, *, alike: bool) -> list[Note]:
+    """Many rows of one kind, changed in one way under one record, as one entry with their number.
+
+    `alike`: only those with the same values before and after.
+    """
+
+    def way(note: Note) -> tuple[str, ...]:
+        values = canonical([note.before, note.after]) if alike else ""
+        return note.subject, note.act, note.record, note.record_id, values
+
+    groups: dict[tuple[str, ...], list[Note]] = defaultdict(list)
     for note in notes:
         if note.captured and SUBJECTS[note.subject].gathered:
-            alike[note.subject, note.act, note.record, note.record_id].append(note)
-    many = {key: group for key, group in alike.items() if len(group) >= GATHERED_FROM}
+            groups[way(note)].append(note)
+    many = {key: group for key, group in groups.items() if len(group) >= least}
     if not many:
         return notes
     kept = []
     for note in notes:
-        key = (note.subject, note.act, note.record, note.record_id)
+        key = way(note)
         if not note.captured or key not in many:
             kept.append(note)
-        elif group := many.pop(key, []):
+        elif group := many[key]:
             kept.append(_as_one(group))
             many[key] = []
     return kept
 
 
 def _as_one(group: list[Note]) -> Note:
-    first = group[0]
-    same = {
-        name: value
-        for name, value in first.after.items()
-        if all(note.after.get(name) == value for note in group)
-    }
+    def common(side: str) -> Facts:
+        first: Facts = getattr(group[0], side)
+        return {
+            name: value
+            for name, value in first.items()
+            if all(getattr(note, side).get(name) == value for note in group)
+        }
+
+    keys = [note.subject_id for note in group[:MOST_NAMED]]
     return replace(
-        first,
+        group[0],
         subject_id="",
         part="",
         named=None,
         unit_id=None,
-        before={},
-        after={"count": len(group), **same, "keys": [n.subject_id for n in group[:MOST_NAMED]]},
+        before=common("before"),
+        after={"count": len(group), **common("after"), "keys": keys},
+        captured=False,
     )

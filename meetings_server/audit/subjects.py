@@ -20,7 +20,8 @@ class Subject:
     `of`: table and column of the record that it is filed under. `secret`: told as changed, never
     shown. `digested`: too long to be told; a hash is, which can be compared with what is kept
     elsewhere. `acts`: other words for `create`, `change`, `delete`. `done_by`: the column with who did
-    it, where no request says so. `gathered`: many at once become one entry with their number.
+    it, where no request says so. `gathered`: many at once become one entry with their number. `until`: the
+    column with when a row ends by itself: to clear it away afterwards is nobody's act.
     """
 
     label: str = ""
@@ -32,6 +33,7 @@ class Subject:
     acts: Mapping[str, str] = field(default_factory=dict)
     done_by: str = ""
     gathered: bool = False
+    until: str = ""
 
 
 def _these(names: str) -> frozenset[str]:
@@ -64,6 +66,7 @@ SUBJECTS: dict[str, Subject] = {
         omitted=_these("secret_hash id_token last_seen_at created_at"),
         acts={"create": "login", "delete": "logout"},
         done_by="person_id",
+        until="expires_at",
     ),
     "api_token": Subject(
         label="name", of=("person", "person_id"), omitted=_these("secret_hash last_seen_at")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from meetings_server.audit.chain import Fault, NotedHead, verify
@@ -16,6 +16,7 @@ from meetings_server.audit.subjects import NOT_RECORDED, OMITTED, SUBJECTS
 from meetings_server.database import Database
 from meetings_server.tables import metadata
 from rooms.auditing import Doer, Login, acting, audited
+from rooms.bridge_points import BridgePoint
 from rooms.kernel import utcnow
 from rooms.meetings import AgendaItem, Meeting, Participation, Reply
 from rooms.people import Person, Role, RoleGrant
@@ -173,6 +174,53 @@ def test_an_act_of_many_rows_says_so_itself(db: Database) -> None:
     assert json.loads(entry.after)["count"] == 126
 
 
+def test_statements_are_recorded_as_flushes_are(db: Database, city: City) -> None:
+    """What goes past the session's objects is read before and after."""
+    wards = [city.units["00181"], city.units["00178"]]
+    known = head(db).number
+    with db.transaction() as session:
+        session.execute(
+            update(Person)
+            .where(Person.unit_id.in_(wards))
+            .values(title=Person.title + " phường", phone=None)
+        )
+        session.execute(delete(RoleGrant).where(RoleGrant.unit_id == city.units["00178"]))
+        session.execute(
+            update(BridgePoint), [{"id": city.points["006"], "name": "Hội trường", "capacity": 40}]
+        )
+    *renamed, ended, moved = entries(db, known)
+    assert {(entry.act, entry.subject, entry.label) for entry in renamed} == {
+        ("change", "person", name)
+        for name in ("Đặng Thùy Dương", "Phạm Văn Tùng", "Bùi Thị Lan", "Hoàng Đức Anh")
+    }
+    chair = next(entry for entry in renamed if entry.label == "Bùi Thị Lan")
+    assert told(chair)[2:] == (
+        {"phone": "024 3825 3536", "title": "Chủ tịch"},
+        {"phone": None, "title": "Chủ tịch phường"},
+    )
+    assert (ended.act, ended.label, ended.part) == ("delete", "Hoàng Đức Anh", "Phường Cát Linh")
+    assert json.loads(ended.before)["role"] == "operator"
+    assert told(moved)[2:] == (
+        {"name": "Phòng họp Quận Đống Đa"},
+        {"name": "Hội trường"},
+    )
+
+
+def test_many_rows_changed_alike_are_one_entry(db: Database, city: City) -> None:
+    known = head(db).number
+    with db.transaction() as session:
+        meeting_id = scheduled_meeting(session, city, utcnow()).id
+    made, *_agenda, invited, sent = entries(db, known)
+    assert (made.subject, invited.subject, sent.subject) == ("meeting", *["participation"] * 2)
+    assert (invited.act, json.loads(invited.after)["count"]) == ("create", 9)
+    assert (sent.act, json.loads(sent.after)["count"], sent.record_id) == (
+        "change",
+        9,
+        str(meeting_id),
+    )
+    assert json.loads(sent.before) == {"invited_at": None}
+
+
 # ---- the chain ---------------------------------------------------------------------------------
 
 
@@ -227,7 +275,7 @@ def test_a_whole_chain_is_whole(db: Database) -> None:
         ("DELETE FROM audit_entry WHERE id = 7", (7, Fault.MISSING)),
         ("DELETE FROM audit_entry WHERE id <= 7", (1, Fault.MISSING)),
         ("DELETE FROM audit_entry WHERE id >= 7", (7, Fault.CUT_OFF)),
-        ("UPDATE audit_head SET hash = 'f'", (22, Fault.HEAD)),
+        ("UPDATE audit_head SET hash = 'f'", (24, Fault.HEAD)),
         ("UPDATE audit_head SET count = 12", (13, Fault.BEYOND_HEAD)),
     ],
 )
