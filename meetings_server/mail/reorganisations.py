@@ -23,10 +23,11 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
-from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from meetings_server.mail.invitations import facts_of
 from meetings_server.mail.letters import subject_of
@@ -61,6 +62,7 @@ def on_reaimed(session: Session, fact: MeetingsReaimed) -> None:
     name = session.get_one(Reorganisation, fact.reorganisation_id).name
     for start in range(0, len(fact.meeting_ids), AT_ONCE):
         meetings = _load(session, fact.meeting_ids[start : start + AT_ONCE])
+        _supersede(session, fact, [meeting.id for meeting in meetings])
         _tell(session, fact, meetings, "change", name)
         if fact.taken_back or fact.without_heir:
             _tell(session, fact, meetings, "withdrawal", name)
@@ -113,9 +115,6 @@ def _tell(
         )
     )
     _deliver(session, fact, ids, kind)
-    if kind == "change":
-        _supersede(session, ids)
-        _drop_for_doubles(session, fact)
     record(session, MailQueued(ids[0]))
 
 
@@ -157,39 +156,23 @@ def _deliver(session: Session, fact: MeetingsReaimed, ids: list[int], kind: str)
     session.execute(insert(OutboxDelivery).from_select(list(COLUMNS), rows, include_defaults=False))
 
 
-def _supersede(session: Session, ids: list[int]) -> None:
-    """What waits about these meetings and is older goes to nobody who is told anew."""
-    message, newer, told = aliased(OutboxMessage), aliased(OutboxMessage), aliased(OutboxDelivery)
-    again = (
-        select(literal(1))
-        .select_from(message)
-        .join(newer, and_(newer.meeting_id == message.meeting_id, newer.id > message.id))
-        .join(told, told.message_id == newer.id)
-        .where(
-            message.id == OutboxDelivery.message_id,
-            newer.id.in_(ids),
-            told.recipient == OutboxDelivery.recipient,
-        )
-    )
-    session.execute(
-        update(OutboxDelivery)
-        .where(OutboxDelivery.state == DeliveryState.QUEUED.value, again.exists())
-        .where(OutboxDelivery.message_id.not_in(ids))
-        .values(state=DeliveryState.SUPERSEDED.value)
-        .execution_options(synchronize_session=False)
-    )
+def _supersede(session: Session, fact: MeetingsReaimed, meeting_ids: list[int]) -> None:
+    """What waits about these meetings is told anew, or concerns a place that a successor has taken.
 
-
-def _drop_for_doubles(session: Session, fact: MeetingsReaimed) -> None:
-    """An invitation that waits for a unit whose place a successor has taken is not sent any more."""
-    gone = select(Participation.id).where(
-        Participation.meeting_id.in_(fact.meeting_ids), Participation.withdrawn_at == fact.at
+    Who was taken off before is not told again, so what waits for them still goes out.
+    """
+    concerned = select(Participation.id).where(
+        Participation.meeting_id.in_(meeting_ids),
+        or_(Participation.withdrawn_at.is_(None), Participation.withdrawn_at == fact.at),
     )
     session.execute(
         update(OutboxDelivery)
         .where(
             OutboxDelivery.state == DeliveryState.QUEUED.value,
-            OutboxDelivery.participation_id.in_(gone),
+            OutboxDelivery.message_id.in_(
+                select(OutboxMessage.id).where(OutboxMessage.meeting_id.in_(meeting_ids))
+            ),
+            OutboxDelivery.participation_id.in_(concerned),
         )
         .values(state=DeliveryState.SUPERSEDED.value)
         .execution_options(synchronize_session=False)

@@ -113,6 +113,8 @@ def write_aims(
     """
     if not aims:
         return
+    published = [aim for aim in aims if aim.meeting.state != MeetingState.DRAFT.value]
+    told = tuple(aim.meeting.id for aim in published)
     connection = session.connection()
     STANDING.create(connection)
     connection.execute(
@@ -132,14 +134,10 @@ def write_aims(
     _write_holds(session, aims, ids)
     _write_meetings(session, actor, reorganisation, aims, ids, names, now)
     STANDING.drop(connection)
-    published = [aim for aim in aims if aim.meeting.state != MeetingState.DRAFT.value]
     record(
         session,
         MeetingsReaimed(
-            reorganisation.id,
-            tuple(aim.meeting.id for aim in published),
-            tuple({unit_id for aim in published for unit_id in aim.removed}),
-            now,
+            reorganisation.id, told, tuple({gone for aim in published for gone in aim.removed}), now
         ),
     )
 

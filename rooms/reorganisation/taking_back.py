@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from rooms.audience import parse_rules
 from rooms.auditing import audited
-from rooms.booking import hold
+from rooms.booking import Occupancy
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
 from rooms.invitees import reinvite
@@ -140,11 +140,14 @@ def _new_meetings(
     known = {meeting.id for _was, meeting in kept}
     hanging = or_(
         Meeting.host_unit_id.in_(begun),
-        Meeting.id.in_(
-            select(Participation.meeting_id).where(
-                Participation.unit_id.in_(begun), Participation.withdrawn_at.is_(None)
-            )
-        ),
+        # Correlated: it looks only at the invitations of the meetings that are to come.
+        exists()
+        .where(
+            Participation.meeting_id == Meeting.id,
+            Participation.unit_id.in_(begun),
+            Participation.withdrawn_at.is_(None),
+        )
+        .correlate(Meeting),
     )
     states = [state.value for state in MeetingState if state is not MeetingState.CANCELLED]
     coming = coming_meetings(session, reorganisation.day, *states, only=hanging)
@@ -200,12 +203,60 @@ def _restore(
     for was, meeting in kept:
         _restore_meeting(session, actor, reorganisation, was, meeting, now)
     session.flush()
+    _restore_holds(session, [meeting.id for _was, meeting in kept])
     told = tuple(
         meeting.id
         for _was, meeting in kept
         if meeting.state in {MeetingState.SCHEDULED.value, MeetingState.POSTPONED.value}
     )
     record(session, MeetingsReaimed(reorganisation.id, told, (), now, taken_back=True))
+
+
+def _restore_holds(session: Session, meeting_ids: Sequence[int]) -> None:
+    """Hold the rooms of all who stand again, at the time at which their meeting holds its others."""
+    standing = and_(Participation.meeting_id.in_(meeting_ids), Participation.withdrawn_at.is_(None))
+    # Ascending id, as whoever books does.
+    session.execute(
+        select(BridgePoint.id)
+        .where(BridgePoint.id.in_(select(Participation.point_id).where(standing)))
+        .order_by(BridgePoint.id)
+        .with_for_update(key_share=True)
+    ).all()
+    same = and_(
+        Occupancy.meeting_id == Participation.meeting_id,
+        Occupancy.point_id == Participation.point_id,
+    )
+    session.execute(
+        delete(Occupancy)
+        .where(
+            Occupancy.meeting_id.in_(meeting_ids),
+            ~exists().where(same, Participation.withdrawn_at.is_(None)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    held = (
+        select(
+            Occupancy.meeting_id,
+            func.min(Occupancy.starts_at).label("starts_at"),
+            func.max(Occupancy.ends_at).label("ends_at"),
+        )
+        .where(Occupancy.meeting_id.in_(meeting_ids))
+        .group_by(Occupancy.meeting_id)
+        .subquery()
+    )
+    session.execute(
+        insert(Occupancy).from_select(
+            ["meeting_id", "point_id", "starts_at", "ends_at"],
+            select(
+                Participation.meeting_id,
+                Participation.point_id,
+                held.c.starts_at,
+                held.c.ends_at,
+            )
+            .join(held, held.c.meeting_id == Participation.meeting_id)
+            .where(standing, ~exists().where(same)),
+        )
+    )
 
 
 def _added(kept: Sequence[Kept]) -> dict[tuple[int, ...], list[int]]:
@@ -243,9 +294,6 @@ def _restore_meeting(
     if is_open and not _was_published(meeting, reorganisation.applied_at):
         session.flush()
         reinvite(session, meeting, parse_rules(was.audience_before), now)
-    if is_open and meeting.state != MeetingState.POSTPONED.value:
-        session.flush()
-        hold(session, meeting)
     session.add(
         MeetingChange(
             meeting_id=meeting.id,

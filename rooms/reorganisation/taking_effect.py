@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from rooms.auditing import audited
@@ -173,9 +173,12 @@ def _hangs_on(comparison: Comparison) -> Any:
     ended = list(comparison.ended)
     return or_(
         Meeting.host_unit_id.in_(ended),
-        Meeting.id.in_(
-            select(Participation.meeting_id).where(
-                Participation.unit_id.in_(ended), Participation.withdrawn_at.is_(None)
-            )
-        ),
+        # Correlated: it looks only at the invitations of the meetings that are to come.
+        exists()
+        .where(
+            Participation.meeting_id == Meeting.id,
+            Participation.unit_id.in_(ended),
+            Participation.withdrawn_at.is_(None),
+        )
+        .correlate(Meeting),
     )
