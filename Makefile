@@ -46,6 +46,7 @@ wheel: $(VENV)/.ready-to-test
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache .schemathesis
+	rm -rf tests/provider/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run instant; a changed list of dependencies installs again.

@@ -47,7 +47,8 @@ def written() -> Iterator[Path]:
             inside = path.relative_to(ROOT).parts
             # Directly in static/vendor lie our own programs that fetch it.
             foreign = inside[:2] == ("static", "vendor") and len(inside) > 3
-            if path.is_file() and not foreign and "__pycache__" not in inside:
+            foreign = foreign or not {"__pycache__", "node_modules"}.isdisjoint(inside)
+            if path.is_file() and not foreign:
                 yield path
     yield from sorted(path for path in ROOT.iterdir() if path.is_file())
 

@@ -105,10 +105,10 @@ def test_another_encoding_is_told_with_what_to_do(call: Call, units: Path) -> No
 def test_an_account_and_a_token_are_made(call: Call, units: Path, db: Database) -> None:
     call("import-units", str(units))
     arguments = ["ThuKy", "--name", "Nguyễn Thu Hà", "--unit", "01", "--role", "secretary"]
-    made = call("create-user", *arguments, "--password-stdin", given="hop-truc-tuyen\n")
+    made = call("create-user", *arguments, "--password-stdin", given="mua-roi-tren-ho-tay\n")
     assert (made.returncode, made.stdout) == (0, "thuky is secretary at Thành phố Hà Nội\n")
-    assert check_password(db, "thuky", "hop-truc-tuyen").name == "Nguyễn Thu Hà"
-    twice = call("create-user", *arguments, "--password-stdin", given="hop-truc-tuyen\n")
+    assert check_password(db, "thuky", "mua-roi-tren-ho-tay").name == "Nguyễn Thu Hà"
+    twice = call("create-user", *arguments, "--password-stdin", given="mua-roi-tren-ho-tay\n")
     assert (twice.returncode, twice.stderr) == (
         1,
         "meetings-server: The user name thuky is taken.\n",
@@ -134,7 +134,7 @@ def test_an_account_that_cannot_be_is_refused(
     call: Call, units: Path, arguments: list[str], status: int
 ) -> None:
     call("import-units", str(units))
-    refused = call(*arguments, "--password-stdin", given="hop-truc-tuyen\n")
+    refused = call(*arguments, "--password-stdin", given="mua-roi-tren-ho-tay\n")
     assert refused.returncode == status
     assert refused.stdout == ""
     assert refused.stderr.splitlines()[-1].partition(":")[0] in {"meetings-server", "Error"}
