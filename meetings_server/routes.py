@@ -12,6 +12,8 @@ from meetings_server.api import calendars as api_calendars
 from meetings_server.api import directives as api_directives
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import minutes as api_minutes
+from meetings_server.api import point_records as api_point_records
+from meetings_server.api import points as api_points
 from meetings_server.api import reference
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
@@ -29,7 +31,9 @@ from meetings_server.web import (
     directive_form,
     directive_page,
     directives,
+    doors,
     entrance,
+    faults,
     feeds,
     health,
     invitations,
@@ -47,6 +51,8 @@ from meetings_server.web import (
     papers,
     people_admin,
     people_logins,
+    point_equipment,
+    point_outages,
     points,
     search,
     second_factor,
@@ -87,6 +93,10 @@ PLACES = [
     directives,
     units,
     points,
+    point_equipment,
+    point_outages,
+    faults,
+    doors,
     board,
     checkin,
     search,
@@ -115,6 +125,8 @@ CALLS = [
     api_calendars,
     api_directives,
     api_meetings,
+    api_point_records,
+    api_points,
     api_search,
     api_units,
     api_minutes,

@@ -121,6 +121,32 @@ def change_equipment(
     return piece
 
 
+def replace_equipment(
+    session: Session,
+    actor: Actor,
+    point_id: int,
+    pieces: Sequence[tuple[int | None, EquipmentFacts]],
+    on: date,
+) -> None:
+    """Make a point's list what is told: with an id a piece is changed, without one it is new.
+
+    What is not named leaves the list. Raises as `add_equipment` does, `UnknownEquipment`.
+    """
+    point = point_to_change(session, actor, point_id, on)
+    if len(pieces) > MOST_PIECES:
+        raise TooMuchEquipment(MOST_PIECES)
+    present = {piece.id: piece for piece in equipment_at(session, [point.id])}
+    for piece_id, facts in pieces:
+        if piece_id is not None and piece_id not in present:
+            raise UnknownEquipment(piece_id)
+        piece = present.pop(piece_id) if piece_id is not None else Equipment(point_id=point.id)
+        describe_piece(piece, facts, on)
+        session.add(piece)
+    for piece in present.values():
+        session.delete(piece)
+    session.flush()
+
+
 def remove_equipment(session: Session, actor: Actor, equipment_id: int, on: date) -> int:
     """Take a piece off the list; returns the id of its point."""
     piece = equipment_by_id(session, equipment_id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from rooms.attendance import AttendanceEntry, Presence
 from rooms.bridge_points import BridgePoint
-from rooms.faults import Fault
+from rooms.faults import Fault, UnknownFault
 from rooms.folding import has_words
 from rooms.hierarchy import Unit, subtree_of
 from rooms.kernel import civil_day
@@ -47,6 +48,8 @@ class FaultLine:
     reporter: str
     solver: str | None
     outage: Outage | None
+    meeting: str | None
+    """Title of the meeting in which it was noticed."""
 
     @property
     def lasted(self) -> timedelta | None:
@@ -57,12 +60,13 @@ class FaultLine:
 def _lines() -> Select[*tuple[Any, ...]]:
     solver = aliased(Person)
     return (
-        select(Fault, BridgePoint, Unit, Person.name, solver.name, Outage)
+        select(Fault, BridgePoint, Unit, Person.name, solver.name, Outage, Meeting.title)
         .join(BridgePoint, BridgePoint.id == Fault.point_id)
         .join(Unit, Unit.id == BridgePoint.unit_id)
         .join(Person, Person.id == Fault.reported_by)
         .outerjoin(solver, solver.id == Fault.solved_by)
         .outerjoin(Outage, Outage.id == Fault.outage_id)
+        .outerjoin(Meeting, Meeting.id == Fault.meeting_id)
     )
 
 
@@ -76,6 +80,12 @@ def _in_area(actor: Actor, wanted: Wanted, on: date) -> list[ColumnElement[bool]
     return conditions
 
 
+def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
+    if wanted.state == "open":
+        return [Fault.solved_at.is_(None)]
+    return [Fault.solved_at.is_not(None)] if wanted.state == "solved" else []
+
+
 def list_faults(
     session: Session, actor: Actor, wanted: Wanted, on: date, limit: int, offset: int = 0
 ) -> tuple[list[FaultLine], int]:
@@ -83,11 +93,7 @@ def list_faults(
 
     Open ones come first: alone the oldest on top, beside solved ones the newest.
     """
-    conditions = _in_area(actor, wanted, on)
-    if wanted.state == "open":
-        conditions.append(Fault.solved_at.is_(None))
-    elif wanted.state == "solved":
-        conditions.append(Fault.solved_at.is_not(None))
+    conditions = [*_in_area(actor, wanted, on), *_in_state(wanted)]
     order: tuple[Any, ...] = (
         (Fault.noticed_at, Fault.id)
         if wanted.state == "open"
@@ -101,7 +107,32 @@ def list_faults(
         .limit(limit)
         .offset(offset)
     ).all()
-    return [FaultLine(*row[:6]) for row in rows], rows[0][6] if rows else 0
+    return [FaultLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def faults_after(
+    session: Session,
+    actor: Actor,
+    wanted: Wanted,
+    on: date,
+    after: int,
+    limit: int,
+    point_id: int | None = None,
+) -> list[FaultLine]:
+    """The faults that the actor may see with ids past `after`, in the order of ids."""
+    conditions = [*_in_area(actor, wanted, on), *_in_state(wanted), Fault.id > after]
+    if point_id is not None:
+        conditions.append(Fault.point_id == point_id)
+    rows = session.execute(_lines().where(*conditions).order_by(Fault.id).limit(limit))
+    return [FaultLine(*row) for row in rows]
+
+
+def one_fault(session: Session, fault_id: int) -> FaultLine:
+    """A fault with where it is. Raises `UnknownFault`."""
+    row = session.execute(_lines().where(Fault.id == fault_id)).first()
+    if row is None:
+        raise UnknownFault(fault_id)
+    return FaultLine(*row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +211,7 @@ def losses_of(session: Session, point_id: int, now: datetime) -> list[Loss]:
     ).all()
     losses: list[Loss] = []
     open_loss: Loss | None = None
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for row, following in zip_longest(rows, rows[1:]):
         if row.state == Presence.LOST.value and open_loss is None:
             open_loss = Loss(row.id, row.title, row.observed_at, row.ended_at, row.note)
         elif row.state != Presence.LOST.value and open_loss is not None:

@@ -163,12 +163,10 @@ class Missing:
     """The unit's other points that are in service then."""
 
 
-def missing_points(
-    session: Session, meeting: Meeting, units: Collection[int] | None = None
-) -> list[Missing]:
-    """The invited points of a coming meeting that are out of service then; two statements.
+def missing_points(session: Session, meeting: Meeting) -> list[Missing]:
+    """The invited points of a coming meeting that are out of service then.
 
-    `units` narrows to the points of these units. The main point first, then in the tree's order.
+    One statement where there are none, else three. The main point first, then in the tree's order.
     """
     if meeting.state not in AHEAD:
         return []
@@ -178,8 +176,6 @@ def missing_points(
         Participation.withdrawn_at.is_(None),
         or_(Outage.id.is_not(None), closed),
     ]
-    if units is not None:
-        wanted.append(Participation.unit_id.in_(units))
     rows: list[Any] = list(
         session.execute(
             select(Participation, Unit.name, BridgePoint, func.min(Outage.id))

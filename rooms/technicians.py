@@ -3,7 +3,7 @@
 Whoever looks after a point from outside stands in the point's own fields as a name and a telephone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -133,15 +133,48 @@ def assign_technician(
         return
     if len(rows) >= MOST_TECHNICIANS:
         raise TooManyTechnicians(MOST_TECHNICIANS)
-    able = session.scalar(
-        select(Person.id).where(
-            Person.id == person_id, Person.active, Person.id.in_(_able(point.unit_id, on))
-        )
-    )
-    if able is None:
-        raise NotATechnician(person_id)
+    _require_able(session, point, [person_id], on)
     behind = max((row.position for row in rows), default=-1) + 1
     session.add(PointTechnician(point_id=point.id, person_id=person_id, position=behind))
+    session.flush()
+
+
+def _require_able(
+    session: Session, point: BridgePoint, person_ids: Collection[int], on: date
+) -> None:
+    able = set(
+        session.scalars(
+            select(Person.id).where(
+                Person.id.in_(person_ids), Person.active, Person.id.in_(_able(point.unit_id, on))
+            )
+        )
+    )
+    for person_id in person_ids:
+        if person_id not in able:
+            raise NotATechnician(person_id)
+
+
+def replace_technicians(
+    session: Session, actor: Actor, point_id: int, person_ids: Sequence[int], on: date
+) -> None:
+    """Say who looks after a point, the one on duty first; whoever is not named no longer does.
+
+    Raises as `assign_technician` does; those who look after it already may stay in any case.
+    """
+    point = point_to_change(session, actor, point_id, on)
+    wanted = list(dict.fromkeys(person_ids))
+    if len(wanted) > MOST_TECHNICIANS:
+        raise TooManyTechnicians(MOST_TECHNICIANS)
+    present = {row.person_id: row for row in _rows(session, point.id)}
+    _require_able(session, point, [one for one in wanted if one not in present], on)
+    for person_id, row in present.items():
+        if person_id not in wanted:
+            session.delete(row)
+    for position, person_id in enumerate(wanted):
+        if person_id in present:
+            present[person_id].position = position
+        else:
+            session.add(PointTechnician(point_id=point.id, person_id=person_id, position=position))
     session.flush()
 
 

@@ -18,7 +18,13 @@ PREFIX = "/api/v1"
 
 READS: dict[str, tuple[str, ...]] = {
     "units:read": ("/units", "/units/{code:str}"),
-    "bridge-points:read": ("/bridge-points", "/bridge-points/{point_id:int}"),
+    "bridge-points:read": (
+        "/bridge-points",
+        "/bridge-points/{point_id:int}",
+        "/bridge-points/{point_id:int}/outages",
+        "/faults",
+        "/faults/{fault_id:int}",
+    ),
     "people:read": ("/people",),
     "meetings:read": (
         "/meetings",
@@ -45,6 +51,10 @@ WRITES: dict[str, tuple[Call, ...]] = {
     "bridge-points:write": (
         ("POST", "/bridge-points"),
         ("PATCH", "/bridge-points/{point_id:int}"),
+        ("POST", "/bridge-points/{point_id:int}/outages"),
+        ("PATCH", "/outages/{outage_id:int}"),
+        ("POST", "/bridge-points/{point_id:int}/faults"),
+        ("PATCH", "/faults/{fault_id:int}"),
     ),
     "meetings:write": (
         ("POST", "/meetings"),

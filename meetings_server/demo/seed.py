@@ -21,14 +21,14 @@ from meetings_server.demo.day import (
 )
 from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
+from meetings_server.demo.rooms import furnish
 from meetings_server.identity.passwords import Credential, keep_password
 from rooms.audience import Rule
-from rooms.bridge_points import BridgePoint, points_of
+from rooms.bridge_points import BridgePoint
 from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
 from rooms.kernel import civil_day
 from rooms.meetings import MeetingKind
-from rooms.outages import report_outage
 from rooms.particulars import MeetingRequest
 from rooms.people import NewPerson, add_person, grant_role
 from rooms.policies import Actor
@@ -57,7 +57,7 @@ def seed(
         _add_points(session, tree)
         actors = _add_people(session, tree, now)
         host = host_of(session, now)
-        _report_outage(session, tree, actors["kythuat"], now)
+        furnish(session, tree, actors, now)
     hold_yesterday(database, host, now)
     if files is not None:
         hold_and_minute(database, host, actors["lanhdao"], files, now)
@@ -68,16 +68,6 @@ def seed(
     _draft(database, host, now)
     if files is not None:
         seed_papers(database, actors, files, now)
-
-
-def _report_outage(session: Session, tree: Tree, technician: Actor, now: datetime) -> None:
-    """Two points cannot be used: whoever makes a meeting sees which units cannot join, and why."""
-    reasons = {"00196": "Sửa chữa phòng họp, thay hệ thống âm thanh", "271": "Đứt cáp quang"}
-    for code, reason in reasons.items():
-        if code in tree.by_code:
-            point = points_of(session, tree.by_code[code].id)[0]
-            begins, ends = now - timedelta(hours=20), now + timedelta(days=9)
-            report_outage(session, technician, point.id, begins, ends, reason, now)
 
 
 def _draft(database: Database, host: Host, now: datetime) -> None:

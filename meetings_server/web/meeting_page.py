@@ -31,7 +31,7 @@ from rooms.meetings import (
     visible_meeting,
 )
 from rooms.outage_reach import Missing, missing_points
-from rooms.policies import Actor, Permission, governed_units, holds
+from rooms.policies import Actor, Permission, holds
 from rooms.replies import readable
 from rooms.workdays import latest_invitation_day
 
@@ -68,7 +68,7 @@ class Participants:
     levels: list[tuple[str, str]] = field(default_factory=list)
     chosen: dict[str, str] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
-    """Invited points that cannot be used then, as far as the person may see them."""
+    """Invited points that cannot be used then, for those who look after the meeting."""
 
 
 def meeting_view(
@@ -179,7 +179,6 @@ def _participants(
         .limit(PAGE_ROWS)
     ).all()
     total = rows[0][5] if rows else 0
-    own = None if sees_all else governed_units(request.user.actor, Permission.MEETING_READ, today)
     return Participants(
         rows=[
             {
@@ -196,7 +195,7 @@ def _participants(
         has_more=page * PAGE_ROWS < total,
         levels=[(level, word(LEVELS, level)) for level in levels],
         chosen=chosen,
-        missing=missing_points(session, meeting, own),
+        missing=missing_points(session, meeting) if sees_all else [],
     )
 
 

@@ -1,44 +1,32 @@
-"""Bridge points: a point's page, its facts, and when it is out of service."""
+"""Bridge points: their pages, their facts, their order within the unit, their end."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
-from litestar.status_codes import HTTP_200_OK
+from litestar.status_codes import HTTP_200_OK, HTTP_409_CONFLICT
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.reading import RowId, read_clock, read_day, read_number
+from meetings_server.reading import RowId, read_day, read_number
 from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
+from meetings_server.web.point_page import TEXTS, Page, Refused, Values, point_view, typed
 from meetings_server.web.unit_words import ENDPOINTS
-from meetings_server.web.units import WORDS
 from rooms.bridge_points import (
-    BridgePoint,
     PointFacts,
     add_point,
     change_point,
+    close_point,
+    order_points,
     point_by_id,
+    reopen_point,
 )
-from rooms.directory import paths
 from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Unit, unit_by_id
-from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
-from rooms.outages import Outage, UnknownOutage, close_outage, outages_since, report_outage
-from rooms.policies import Permission, permissions_at, require
-
-TEXTS = (
-    "name",
-    "capacity",
-    "endpoint_kind",
-    "endpoint_address",
-    "technician_name",
-    "technician_phone",
-)
-OUTAGE_TEXTS = ("from_day", "from_clock", "until_day", "until_clock", "reason")
-
-Values = dict[str, str]
-Page = Response[str] | Response[None]
+from rooms.kernel import CIVIL_ZONE, Conflict, FieldInvalid, Invalid, civil_day, utcnow
+from rooms.outage_reach import reach_of
+from rooms.policies import Permission, require
 
 
 def read_point(values: Values) -> PointFacts:
@@ -57,84 +45,26 @@ def read_point(values: Values) -> PointFacts:
         values["endpoint_address"],
         values["technician_name"],
         values["technician_phone"],
-    )
-
-
-def _typed(form: FormMultiDict, names: tuple[str, ...]) -> Values:
-    return {name: text_of(form, name).strip() for name in names}
-
-
-def _facts_of(point: BridgePoint) -> Values:
-    return {name: str(getattr(point, name) or "") for name in TEXTS}
-
-
-def _read_instant(values: Values, which: str) -> datetime | None:
-    """Day and clock of a form in civil time; None where both are empty. Raises `FieldInvalid`."""
-    day_text, clock_text = values[f"{which}_day"], values[f"{which}_clock"]
-    if not day_text and not clock_text:
-        return None
-    day, clock = read_day(day_text), read_clock(clock_text or "00:00")
-    if day is None:
-        raise FieldInvalid(f"{which}_day", "not_a_date" if day_text else "missing")
-    if clock is None:
-        raise FieldInvalid(f"{which}_clock", "not_a_time")
-    return datetime.combine(day, clock, CIVIL_ZONE)
-
-
-def _point_page(
-    request: PageRequest,
-    session: Session,
-    point: BridgePoint,
-    now: datetime,
-    *,
-    status: int = HTTP_200_OK,
-    values: Values | None = None,
-    errors: object = None,
-    outage_values: Values | None = None,
-    outage_errors: object = None,
-) -> Response[str]:
-    today = civil_day(now)
-    start = now.astimezone(CIVIL_ZONE)
-    unit = unit_by_id(session, point.unit_id, today)
-    return render(
-        request,
-        "units/point.html",
-        status=status,
-        point=point,
-        unit=unit,
-        above=paths(session, [unit.id], today).get(unit.id, []),
-        rights=permissions_at(session, request.user.actor, unit.id, today),
-        outages=outages_since(session, [point.id], now),
-        kinds=words(ENDPOINTS),
-        values=values or _facts_of(point),
-        errors=errors or {},
-        outage_values=outage_values
-        or {"from_day": f"{start:%Y-%m-%d}", "from_clock": f"{start:%H:%M}"},
-        outage_errors=outage_errors or {},
-        **WORDS,
+        values["address"],
     )
 
 
 @get("/points/{point_id:int}", include_in_schema=False, sync_to_thread=True)
 def point_page(request: PageRequest, db: Database, point_id: RowId) -> Response[str]:
     with db.reader() as session:
-        return _point_page(request, session, point_by_id(session, point_id), utcnow())
+        return point_view(request, session, point_id, utcnow())
 
 
 @post("/points/{point_id:int}", include_in_schema=False, sync_to_thread=True)
 def save_point(request: PageRequest, form: FormMultiDict, db: Database, point_id: RowId) -> Page:
     now = utcnow()
-    values = _typed(form, TEXTS)
+    values = typed(form, TEXTS)
     try:
         with db.transaction() as session:
             change_point(session, request.user.actor, point_id, read_point(values), civil_day(now))
     except FieldInvalid as wrong:
-        told = FormErrors.of(wrong)
         with db.reader() as session:
-            point = point_by_id(session, point_id)
-            return _point_page(
-                request, session, point, now, status=told.status, values=values, errors=told.fields
-            )
+            return point_view(request, session, point_id, now, Refused.of("point", values, wrong))
     return see_other(f"/points/{point_id}", "saved")
 
 
@@ -172,7 +102,7 @@ def new_point(request: PageRequest, db: Database, unit_id: RowId) -> Response[st
 @post("/units/{unit_id:int}/points/new", include_in_schema=False, sync_to_thread=True)
 def create_point(request: PageRequest, form: FormMultiDict, db: Database, unit_id: RowId) -> Page:
     today = civil_day(utcnow())
-    values = _typed(form, TEXTS)
+    values = typed(form, TEXTS)
     try:
         with db.transaction() as session:
             _unit_to_equip(session, request, unit_id, today)
@@ -185,52 +115,73 @@ def create_point(request: PageRequest, form: FormMultiDict, db: Database, unit_i
     return see_other(f"/points/{point.id}", "saved")
 
 
-@post("/points/{point_id:int}/outages", include_in_schema=False, sync_to_thread=True)
-def new_outage(request: PageRequest, form: FormMultiDict, db: Database, point_id: RowId) -> Page:
-    """Take a point out of service; without an end until it is reported to work again."""
+@post("/units/{unit_id:int}/points/order", include_in_schema=False, sync_to_thread=True)
+def move_point(
+    request: PageRequest, form: FormMultiDict, db: Database, unit_id: RowId
+) -> Response[None]:
+    """Move a point up or down; `order` is what the page showed, so that nothing moves unseen."""
+    order = [read_number(part) or 0 for part in text_of(form, "order").split(",")]
+    point_id = read_number(text_of(form, "point")) or 0
+    step = {"up": -1, "down": 1}.get(text_of(form, "move"), 0)
+    if point_id not in order:
+        raise FieldInvalid("point", "missing")
+    here = order.index(point_id)
+    there = min(max(here + step, 0), len(order) - 1)
+    order.insert(there, order.pop(here))
+    with db.transaction() as session:
+        order_points(session, request.user.actor, unit_id, order, civil_day(utcnow()))
+    back = text_of(form, "back")
+    return see_other(f"/points/{point_id}" if back == "point" else f"/units/{unit_id}", "saved")
+
+
+@post("/points/{point_id:int}/close", include_in_schema=False, sync_to_thread=True)
+def end_point(request: PageRequest, form: FormMultiDict, db: Database, point_id: RowId) -> Page:
+    """Close a point for good; the meetings that this touches have to have been seen first."""
     now = utcnow()
-    values = _typed(form, OUTAGE_TEXTS)
-    places = {"ends_at": "until_day"}
+    today = civil_day(now)
+    values = typed(form, ("from_day", "seen"))
     try:
+        day = _closing_day(values, today)
         with db.transaction() as session:
             point = point_by_id(session, point_id)
-            require(
-                session, request.user.actor, Permission.POINT_WRITE, point.unit_id, civil_day(now)
-            )
-            report_outage(
-                session,
-                request.user.actor,
-                point_id,
-                _read_instant(values, "from") or now,
-                _read_instant(values, "until"),
-                values["reason"],
-                now,
-            )
-    except FieldInvalid as wrong:
-        told = FormErrors.of(wrong)
-        errors = {places.get(name, name): said for name, said in told.fields.items()}
+            require(session, request.user.actor, Permission.POINT_WRITE, point.unit_id, today)
+            begins = datetime.combine(day, time(0), CIVIL_ZONE)
+            reach = reach_of(session, request.user.actor, point, begins, None, now)
+            if reach.total > (read_number(values["seen"]) or 0):
+                refused = Refused("close", values, {}, HTTP_409_CONFLICT, reach)
+                return point_view(request, session, point_id, now, refused)
+            close_point(session, request.user.actor, point_id, day, today)
+    except (Invalid, Conflict) as wrong:
+        refused = Refused.of(
+            "close", values, wrong, {"closed_on": "from_day", "point_closed": "from_day"}
+        )
         with db.reader() as session:
-            return _point_page(
-                request,
-                session,
-                point_by_id(session, point_id),
-                now,
-                status=told.status,
-                outage_values=values,
-                outage_errors=errors,
-            )
-    return see_other(f"/points/{point_id}", "outage_reported")
+            return point_view(request, session, point_id, now, refused)
+    return see_other(f"/points/{point_id}", "point_closed")
 
 
-@post("/outages/{outage_id:int}/close", include_in_schema=False, sync_to_thread=True)
-def end_outage(request: PageRequest, db: Database, outage_id: RowId) -> Response[None]:
-    now = utcnow()
+def _closing_day(values: Values, today: date) -> date:
+    if not values["from_day"]:
+        return today
+    day = read_day(values["from_day"])
+    if day is None:
+        raise FieldInvalid("from_day", "not_a_date")
+    return day
+
+
+@post("/points/{point_id:int}/reopen", include_in_schema=False, sync_to_thread=True)
+def use_again(request: PageRequest, db: Database, point_id: RowId) -> Response[None]:
     with db.transaction() as session:
-        outage = session.get(Outage, outage_id)
-        if outage is None:
-            raise UnknownOutage(outage_id)
-        close_outage(session, request.user.actor, outage_id, now)
-        return see_other(f"/points/{outage.point_id}", "outage_closed")
+        reopen_point(session, request.user.actor, point_id, civil_day(utcnow()))
+    return see_other(f"/points/{point_id}", "saved")
 
 
-HANDLERS = [create_point, end_outage, new_outage, new_point, point_page, save_point]
+HANDLERS = [
+    create_point,
+    end_point,
+    move_point,
+    new_point,
+    point_page,
+    save_point,
+    use_again,
+]

@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.web.invitations import standing, waiting
 from meetings_server.web.pages import PageRequest, render
+from meetings_server.web.point_words import POINT_WORDS
 from minutes.desks import Filed, Search, Waiting, incoming, waiting_for
 from minutes.meeting_minutes import Minutes, MinutesState
 from rooms.attendance import PointState, Presence
 from rooms.bridge_points import BridgePoint
+from rooms.fault_lists import FaultLine, Wanted, list_faults
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
 from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply, visible
@@ -69,6 +71,9 @@ class Day:
     documents: Waiting | None = None
     fresh: list[Filed] = field(default_factory=list)
     minutes: list[Any] = field(default_factory=list)
+    faults: list[FaultLine] = field(default_factory=list)
+    """The open ones of the area, the oldest first."""
+    faults_count: int = 0
     outages: list[Any] = field(default_factory=list)
     help: list[Any] = field(default_factory=list)
 
@@ -102,6 +107,7 @@ def today_page(request: PageRequest, db: Database) -> Response[str]:
             is_official=Role.OFFICIAL in roles and Role.SECRETARY not in roles,
             is_technician=Role.TECHNICIAN in roles,
             is_administrator=Role.ADMINISTRATOR in roles,
+            **POINT_WORDS,
         )
 
 
@@ -153,7 +159,11 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
         is_ahead = meeting.state in AWAITED and (
             meeting.ends_at > now or meeting.state == MeetingState.IN_PROGRESS.value
         )
-        if seen.next is None and is_ahead and (invitation or meeting.chair_id == actor.principal_id):
+        if (
+            seen.next is None
+            and is_ahead
+            and (invitation or meeting.chair_id == actor.principal_id)
+        ):
             seen.next = line
 
 
@@ -248,8 +258,9 @@ def _reading(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
 
 
 def _faults(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
-    """What waits for a technician: requests for help in running meetings, points out of service."""
+    """What waits for a technician: calls for help in running meetings, faults, points out of service."""
     today = civil_day(now)
+    seen.faults, seen.faults_count = list_faults(session, actor, Wanted(), today, MOST_LINES)
     point = governed(actor, Permission.POINT_WRITE, BridgePoint.unit_id, today)
     seen.help = list(
         session.execute(

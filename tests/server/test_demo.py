@@ -26,6 +26,7 @@ from minutes.meeting_minutes import Minutes
 from minutes.papers import papers_of
 from rooms.attendance import AttendanceEntry
 from rooms.catalogue import read_shipped
+from rooms.faults import Fault
 from rooms.hierarchy import Unit
 from rooms.meetings import Meeting, MeetingState, Participation, invited
 from rooms.outages import Outage
@@ -183,7 +184,8 @@ def test_there_is_something_to_see_everywhere(tmp_path: Path) -> None:
         minutes = session.scalars(select(Minutes)).one()
         late = [one for one in late_receipts(session, NOON) if one.overdue]
         assert len(papers_of(session, next_one.id)) == 1
-        assert session.scalar(select(func.count()).select_from(Outage)) == 2
+        assert session.scalar(select(func.count()).select_from(Outage)) == 3
+        assert session.scalar(select(func.count()).select_from(Fault)) == 6
     assert states == {"ended": 1, "concluded": 1, "scheduled": 3, "draft": 1}
     assert 0.5 < replies["accepted"] / replies.total() < 0.85
     assert replies["declined"] >= 1
