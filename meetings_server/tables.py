@@ -41,6 +41,7 @@ from rooms import (
     outages,
     people,
     technicians,
+    tree_state,
 )
 from rooms.kernel import Base
 from rooms.reorganisation import records as reorganisations
@@ -83,6 +84,7 @@ WITH_TABLES = (
     technicians,
     throttle,
     tokens,
+    tree_state,
 )
 
 metadata = Base.metadata

@@ -8,16 +8,51 @@ successors: it identifies a unit only together with a day.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Select, and_, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ForeignKey,
+    Index,
+    Select,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from rooms.folding import fold
-from rooms.kernel import Base, Conflict, Invalid, NotFound
+from rooms.kernel import Base, Conflict, Invalid
+from rooms.tree_state import KEPT
+from rooms.trees import Node, Tree, UnknownUnit
+
+__all__ = [
+    "Node",
+    "Succession",
+    "Tree",
+    "Unit",
+    "UnitAncestry",
+    "UnitRow",
+    "UnitsExist",
+    "UnitsNotSound",
+    "UnknownUnit",
+    "ancestors_of",
+    "check_units",
+    "import_units",
+    "load_tree",
+    "main_heirs",
+    "parents_first",
+    "subtree_of",
+    "unit_by_code",
+    "unit_by_id",
+    "valid_on",
+]
 
 
 class Unit(Base):
@@ -77,13 +112,6 @@ class Succession(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     extent: Mapped[str]
     is_main: Mapped[bool]
-
-
-@dataclass
-class UnknownUnit(NotFound):
-    code: ClassVar[str] = "unknown_unit"
-    unit: str
-    on: date
 
 
 @dataclass
@@ -150,82 +178,18 @@ def ancestors_of(session: Session, unit_id: int, on: date) -> list[Unit]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A unit in a `Tree`: the columns that the tree page, the audience and the board need."""
-
-    id: int
-    code: str
-    level: str
-    kind: str
-    name: str
-    parent_id: int | None
-    lat: float | None
-    lon: float | None
-    folded: str
-
-
-@dataclass
-class Tree:
-    """All units of a day in one piece, parents before children, siblings in their order.
-
-    Read with one statement; 632 units take about 3 ms. Rules over the tree are then plain set
-    arithmetic instead of a query per rule.
-    """
-
-    day: date
-    by_id: Mapping[int, Node]
-    children: Mapping[int | None, list[Node]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        children: dict[int | None, list[Node]] = defaultdict(list)
-        for node in self.by_id.values():
-            children[node.parent_id].append(node)
-        self.children = children
-
-    @cached_property
-    def by_code(self) -> Mapping[str, Node]:
-        return {node.code: node for node in self.by_id.values()}
-
-    @property
-    def roots(self) -> list[Node]:
-        return self.children.get(None, [])
-
-    @cached_property
-    def levels(self) -> list[str]:
-        """Level names from the top down, as the data has them."""
-        return list(dict.fromkeys(node.level for node in self.by_id.values()))
-
-    def node(self, code: str) -> Node:
-        """Raises `UnknownUnit`."""
-        try:
-            return self.by_code[code]
-        except KeyError:
-            raise UnknownUnit(code, self.day) from None
-
-    def subtree(self, unit_id: int) -> list[Node]:
-        """The unit and everything below it, parents first."""
-        found = [self.by_id[unit_id]]
-        for node in found:
-            found.extend(self.children.get(node.id, ()))
-        return found
-
-    def ancestry(self, unit_id: int) -> list[Node]:
-        """From the unit itself up to the root."""
-        chain = []
-        node: Node | None = self.by_id.get(unit_id)
-        while node is not None:
-            chain.append(node)
-            node = self.by_id.get(node.parent_id) if node.parent_id is not None else None
-        return chain
-
-
 def load_tree(session: Session, on: date) -> Tree:
-    """The tree as of a day, in one statement."""
-    parent = (
-        select(UnitAncestry.unit_id, UnitAncestry.ancestor_id)
-        .where(UnitAncestry.depth == 1, valid_on(UnitAncestry, on))
-        .subquery()
+    """The tree as of a day. One statement where it is known, three where it has to be read."""
+    return KEPT.tree(session, on, lambda: _read_tree(session, on), lambda: _days_of_change(session))
+
+
+def _read_tree(session: Session, on: date) -> Tree:
+    parents = dict(
+        session.execute(
+            select(UnitAncestry.unit_id, UnitAncestry.ancestor_id).where(
+                UnitAncestry.depth == 1, valid_on(UnitAncestry, on)
+            )
+        ).all()
     )
     rows = session.execute(
         select(
@@ -234,16 +198,31 @@ def load_tree(session: Session, on: date) -> Tree:
             Unit.level,
             Unit.kind,
             Unit.name,
-            parent.c.ancestor_id,
             Unit.lat,
             Unit.lon,
             Unit.folded,
         )
-        .outerjoin(parent, parent.c.unit_id == Unit.id)
         .where(valid_on(Unit, on))
         .order_by(Unit.position, Unit.id)
     )
-    return Tree(on, {row[0]: Node(*row) for row in rows})
+    return Tree(
+        on,
+        {
+            unit_id: Node(unit_id, code, level, kind, name, parents.get(unit_id), lat, lon, folded)
+            for unit_id, code, level, kind, name, lat, lon, folded in rows
+        },
+    )
+
+
+def _days_of_change(session: Session) -> list[date]:
+    """The days on which a unit or a place in the tree begins or ends, in order."""
+    days: CompoundSelect[date | None] = union(
+        select(Unit.valid_from),
+        select(Unit.valid_until),
+        select(UnitAncestry.valid_from),
+        select(UnitAncestry.valid_until),
+    )
+    return sorted(day for day in session.scalars(days) if day is not None)
 
 
 def main_heirs(session: Session, unit_ids: Collection[int], on: date) -> dict[int, int]:
