@@ -13,7 +13,7 @@ object of the API, for example `{"include": "level", "level": "ward", "under": "
 | `point` | one bridge point, for a unit that has several | `point` |
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rooms.bridge_points import IN_ORDER, BridgePoint
-from rooms.hierarchy import Node, Tree, UnknownUnit
+from rooms.hierarchy import Node, Tree, UnknownUnit, main_heirs
 from rooms.kernel import Invalid
 from rooms.outages import Outage, out_between
 
@@ -131,11 +131,12 @@ def resolve(
     starts_at: datetime,
     ends_at: datetime,
     main_point_id: int | None = None,
+    standing: Collection[int] = (),
 ) -> Resolution:
     """Who the rules invite to a meeting in `[starts_at, ends_at)`: two statements, any size.
 
-    A unit joins with its first point that is in service at that time; `main_point_id` joins in any
-    case and stands first. Raises `UnknownUnit` for a code that nobody bears on that day and
+    A unit joins with its first point that is in service at that time, one of `standing` before others;
+    `main_point_id` joins in any case and stands first. Raises `UnknownUnit` for a code that nobody bears on that day and
     `RuleInvalid` for a point that does not exist.
     """
     points, closed = _points(session, tree)
@@ -155,7 +156,8 @@ def resolve(
         owned = [point for point in points.get(node.id, []) if point[0] not in closed]
         if any(point_id in joining for point_id, _ in owned):
             continue
-        free = next(((p, name) for p, name in owned if p not in out), None)
+        usable = [point for point in owned if point[0] not in out]
+        free = min(usable, key=lambda point: point[0] not in standing, default=None)
         if free:
             joining[free[0]] = Invitee(node, *free)
         elif owned:
@@ -176,18 +178,31 @@ def resolve(
 def _points(
     session: Session, tree: Tree
 ) -> tuple[dict[int, list[tuple[int, str]]], dict[int, str]]:
-    """The points of each unit, the default first, and when those were closed that are."""
+    """The points of each unit, the default first, and when those were closed that are.
+
+    Before the day of a reorganisation the points of units that end still bear their home: on a later
+    day they are their main successors', behind the successors' own.
+    """
     points: dict[int, list[tuple[int, str]]] = {}
     closed: dict[int, str] = {}
+    passing: list[tuple[int, int, str]] = []
     for unit_id, point_id, name, closed_on in session.execute(
         select(
             BridgePoint.unit_id, BridgePoint.id, BridgePoint.name, BridgePoint.closed_on
         ).order_by(*IN_ORDER)
     ):
+        if closed_on is not None and closed_on <= tree.day:
+            closed[point_id] = f"{closed_on:%d/%m/%Y}"
         if unit_id in tree.by_id:
             points.setdefault(unit_id, []).append((point_id, name))
-            if closed_on is not None and closed_on <= tree.day:
-                closed[point_id] = f"{closed_on:%d/%m/%Y}"
+        else:
+            passing.append((unit_id, point_id, name))
+    if passing:
+        heirs = main_heirs(session, {unit_id for unit_id, _, _ in passing}, tree.day)
+        for unit_id, point_id, name in passing:
+            heir = heirs.get(unit_id)
+            if heir in tree.by_id and heir is not None:
+                points.setdefault(heir, []).append((point_id, name))
     return points, closed
 
 

@@ -1,5 +1,6 @@
 """The snapshot of who is invited: a meeting's rules, resolved and kept as participations."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -38,15 +39,17 @@ def reinvite(
     Returns the ids of participations added and removed, and the resolution. What a published
     meeting no longer invites is marked as withdrawn and kept; a draft simply forgets it.
     """
-    resolution = _resolve(session, meeting, rules)
-    is_draft = meeting.state == MeetingState.DRAFT.value
-    wanted = {row["point_id"]: row for row in _rows(meeting, resolution)}
     standing = {
         row.point_id: row
         for row in session.scalars(
             select(Participation).where(Participation.meeting_id == meeting.id)
         )
     }
+    # A unit with several points goes on with the one it is invited with.
+    invited_with = {point for point, row in standing.items() if row.withdrawn_at is None}
+    resolution = _resolve(session, meeting, rules, invited_with)
+    is_draft = meeting.state == MeetingState.DRAFT.value
+    wanted = {row["point_id"]: row for row in _rows(meeting, resolution)}
     removed, added = [], []
     for point_id, row in standing.items():
         row.is_main = point_id == meeting.main_point_id
@@ -71,7 +74,9 @@ def reinvite(
     return added, removed, resolution
 
 
-def _resolve(session: Session, meeting: Meeting, rules: list[Rule]) -> Resolution:
+def _resolve(
+    session: Session, meeting: Meeting, rules: list[Rule], standing: Collection[int] = ()
+) -> Resolution:
     resolution = resolve(
         session,
         load_tree(session, meeting.day),
@@ -79,6 +84,7 @@ def _resolve(session: Session, meeting: Meeting, rules: list[Rule]) -> Resolutio
         meeting.starts_at,
         meeting.ends_at,
         meeting.main_point_id,
+        standing,
     )
     if not any(invitee.point_id != meeting.main_point_id for invitee in resolution.joining):
         raise NobodyInvited

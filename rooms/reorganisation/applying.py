@@ -10,21 +10,13 @@ from sqlalchemy.orm import Session
 from rooms.auditing import audited
 from rooms.hierarchy import Unit
 from rooms.kernel import civil_day, require_text
-from rooms.meetings import MeetingState, Participation
 from rooms.policies import Actor
-from rooms.reorganisation.comparing import Comparison, compare
-from rooms.reorganisation.grants import Passing, pass_on, require_administrators
+from rooms.reorganisation.comparing import compare
+from rooms.reorganisation.grants import Passing, pass_on
 from rooms.reorganisation.invitations import make_points, write_aims
-from rooms.reorganisation.plans import (
-    BackdatedTouches,
-    DayPassed,
-    Plan,
-    PlanApplied,
-    PlansOverlap,
-    UnitInMeeting,
-)
+from rooms.reorganisation.plans import DayPassed, Plan
 from rooms.reorganisation.previewing import Outlook, look_ahead, preview_of, require_right
-from rooms.reorganisation.reaiming import Progress, coming_meetings
+from rooms.reorganisation.reaiming import Progress
 from rooms.reorganisation.records import (
     Reorganisation,
     ReorganisationState,
@@ -35,8 +27,6 @@ from rooms.reorganisation.taking_effect import take_effect
 from rooms.reorganisation.tree_rows import write_tree
 
 LONGEST_NAME = 200
-LIVE = (ReorganisationState.APPLIED.value, ReorganisationState.IN_FORCE.value)
-HELD = (MeetingState.IN_PROGRESS.value, MeetingState.ENDED.value, MeetingState.CONCLUDED.value)
 
 
 def keep_plan(
@@ -96,16 +86,11 @@ def apply(
     if day < today and not backdated:
         raise DayPassed(day, today)
     _lock_units(session, day)
-    _refuse_twice(session, plan, day)
     outlook = look_ahead(session, actor, plan, day, now, progress)
-    comparison = outlook.comparison
-    _refuse_overlap(session, comparison)
-    _refuse_running(session, comparison, today)
-    require_administrators(session, comparison)
     reorganisation = _planned(session, actor, name, plan, day, now, kept_id)
     reorganisation.counts = preview_of(session, outlook).counts
     _tell(progress, "units", 0)
-    ids, placed = write_tree(session, comparison, today)
+    ids, placed = write_tree(session, outlook.comparison, today)
     _tell(progress, "units", 1)
     _tell(progress, "invitations", 0)
     made = make_points(session, outlook.points, ids, point_name)
@@ -153,57 +138,6 @@ def _lock_units(session: Session, day: date) -> None:
         .order_by(Unit.id)
         .with_for_update(key_share=True)
     ).all()
-
-
-def _refuse_twice(session: Session, plan: Plan, day: date) -> None:
-    name = session.scalar(
-        select(Reorganisation.name).where(
-            Reorganisation.digest == plan.digest,
-            Reorganisation.day == day,
-            Reorganisation.state.in_(LIVE),
-        )
-    )
-    if name is not None:
-        raise PlanApplied(name, day)
-
-
-def _refuse_overlap(session: Session, comparison: Comparison) -> None:
-    names = {node.id: node.name for node in comparison.before.by_id.values()}
-    for other in session.scalars(
-        select(Reorganisation).where(Reorganisation.state == ReorganisationState.APPLIED.value)
-    ):
-        theirs = set(other.touched["touched"])
-        common = (
-            (comparison.touched & theirs)
-            | (comparison.touched & set(other.touched["leaning"]))
-            | (theirs & comparison.leaning)
-        )
-        if common:
-            told = [names.get(unit_id, "") for unit_id in sorted(common)[:20]]
-            raise PlansOverlap(other.name, other.day, [name for name in told if name])
-
-
-def _refuse_running(session: Session, comparison: Comparison, today: date) -> None:
-    """What is under way, or was held on the day or later, keeps its units."""
-    if comparison.day > today:
-        return
-    ending = set(comparison.ended)
-    touched: list[str] = []
-    for meeting in coming_meetings(session, comparison.day, *HELD):
-        units = {meeting.host_unit_id} | set(
-            session.scalars(
-                select(Participation.unit_id).where(
-                    Participation.meeting_id == meeting.id, Participation.withdrawn_at.is_(None)
-                )
-            )
-        )
-        hit = units & ending
-        if hit and meeting.state == MeetingState.IN_PROGRESS.value:
-            raise UnitInMeeting(comparison.ended[min(hit)].name, meeting.title)
-        if hit:
-            touched.append(meeting.title)
-    if touched and comparison.day < today:
-        raise BackdatedTouches(comparison.day, touched[:20])
 
 
 def _new(actor: Actor | None, name: str, plan: Plan, day: date, now: datetime) -> Reorganisation:

@@ -28,6 +28,7 @@ from rooms.reorganisation.previews import (
     Warned,
 )
 from rooms.reorganisation.reaiming import Aim, Aiming, Progress, clashes, coming_meetings
+from rooms.reorganisation.refusing import refuse_forbidden, refuse_twice
 
 
 @dataclass
@@ -56,9 +57,14 @@ def look_ahead(
     now: datetime,
     progress: Progress = None,
 ) -> Outlook:
-    """Lay a plan beside the tree and the meetings. Raises as `compare` does, and `NotPermitted`."""
+    """Lay a plan beside the tree and the meetings; what would forbid applying it forbids this, too.
+
+    Raises as `compare` and `refuse_forbidden` do, `PlanApplied`, `NotPermitted`.
+    """
+    refuse_twice(session, plan, day)
     comparison = compare(session, plan, day)
     require_right(session, actor, comparison.roots, now)
+    refuse_forbidden(session, comparison, civil_day(now))
     since = datetime(day.year, day.month, day.day, tzinfo=CIVIL_ZONE)
     points = points_of_plan(session, comparison, since)
     meetings = coming_meetings(session, day)
