@@ -16,9 +16,9 @@ from meetings_server.audit.reading import Wanted, entry_to_read, look_through, n
 from meetings_server.database import Database
 from meetings_server.i18n import _, daytime, mark
 from meetings_server.reading import RowId, read_day, read_number
+from meetings_server.web.audit_places import page_of
 from meetings_server.web.audit_telling import (
     COLOURS,
-    PAGES,
     SIGNS,
     TELLING,
     act_word,
@@ -154,13 +154,12 @@ def audit_entry_page(request: PageRequest, db: Database, number: RowId) -> Respo
     _require_somewhere(request)
     with db.reader() as session:
         entry = entry_to_read(session, request.user.actor, number, civil_day(utcnow()))
-        page = PAGES.get(entry.record, "").format(entry.record_id) if entry.record_id else ""
         return render(
             request,
             "admin/audit_entry.html",
             entry=entry,
             changes=told_changes(entry, names_in(session, [entry]), longest=None),
-            page=page,
+            page=page_of(entry.record, entry.record_id),
             colours=COLOURS,
             signs=SIGNS,
             **TELLING,

@@ -42,18 +42,6 @@ WORDS: dict[str, Mapping[str, str]] = {
     "fault.kind": point_words.FAULTS,
 }
 
-PAGES: dict[str, str] = {
-    "meeting": "/meetings/{}",
-    "person": "/admin/people/{}",
-    "unit": "/units/{}",
-    "bridge_point": "/points/{}",
-    "directive": "/directives/{}",
-    "minutes": "/minutes/{}",
-    "reorganisation": "/admin/reorganisation/{}",
-    "fault": "/faults/{}",
-}
-"""Where what an entry is filed under can be looked at."""
-
 COLOURS = {"delete": "red", "login_failed": "red", "create": "green", "download": "blue"}
 SIGNS = {
     "create": "plus",

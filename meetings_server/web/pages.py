@@ -17,6 +17,7 @@ from meetings_server.errors import sentence, status_of
 from meetings_server.i18n import _
 from meetings_server.identity.sessions import SignedIn
 from meetings_server.settings import Settings
+from meetings_server.web.audit_places import record_of
 from rooms.kernel import DomainError, FieldInvalid, utcnow
 from rooms.people import Role
 from rooms.policies import Permission
@@ -70,7 +71,7 @@ def _places() -> list[Place]:
         Place("/", "home", _("Today")),
         Place("/meetings", "calendar", _("Meetings")),
         Place("/directives", "file-text", _("Documents"), papers, also=("/minutes", "/tasks")),
-        Place("/units", "building-community", _("Units")),
+        Place("/units", "building-community", _("Units"), also=("/points", "/faults")),
         Place("/check-in", "square-check", _("Check-in"), rooms),
         Place("/admin", "settings", _("Administration"), office, apart=True),
     ]
@@ -122,6 +123,7 @@ def render_html(request: Request[Any, Any, Any], template: str, **context: Any) 
         "may": user.rights if user else frozenset(),
         "flashes": _flashes(request),
         "breadcrumbs": [],
+        "record_shown": record_of(request.url.path),
     }
     return _environment().get_template(template).render(shell | context)
 
