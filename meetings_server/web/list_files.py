@@ -47,11 +47,12 @@ def present_list(request: PageRequest, db: Database, filename: str) -> Response[
 _TABLES = {"people": "person", "points": "bridge_point"}
 
 
-@get("/admin/import/{name:str}/example.{ending:str}", include_in_schema=False, sync_to_thread=True)
-def example_list(request: PageRequest, name: str, ending: str) -> Response[bytes]:
-    """Heads and a row or two, to be filled in."""
+@get("/admin/import/{name:str}/{filename:str}", include_in_schema=False, sync_to_thread=True)
+def example_list(request: PageRequest, name: str, filename: str) -> Response[bytes]:
+    """`example.csv`: heads and a row or two, to be filled in."""
     kind = kind_named(request, name)
-    if ending not in ENDINGS:
+    stem, _dot, ending = filename.rpartition(".")
+    if stem != "example" or ending not in ENDINGS:
         raise NotFoundException
     content, media_type = packed(kind, kind.example(), ending)
     return file_of(content, media_type, f"{_('example')}-{name}.{ending}")

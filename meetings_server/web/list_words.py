@@ -15,7 +15,7 @@ from rooms.sheets import Fault, unfolded
 HEADS: dict[str, str] = {
     "address": mark("Place of the room"),
     "capacity": mark("Seats"),
-    "code": mark("Code"),
+    "code": mark("Unit code"),
     "email": mark("Mail address"),
     "endpoint_address": mark("Address to call"),
     "endpoint_kind": mark("Kind of equipment"),
@@ -125,10 +125,15 @@ def aliases(columns: tuple[str, ...]) -> dict[str, str]:
 def other_words() -> dict[str, str]:
     """The words for roles and kinds of equipment in every language, folded → what is meant."""
     return {
-        fold(catalogue(language).gettext(text)): str(key)
+        fold(word): str(key)
         for language in LANGUAGES
         for table in (ROLES, ENDPOINTS)
         for key, text in table.items()
+        # A word of the screen may be two, as in "secretary, clerk": each of them is understood.
+        for word in (
+            catalogue(language).gettext(text),
+            *catalogue(language).gettext(text).split(","),
+        )
     }
 
 

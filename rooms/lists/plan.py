@@ -49,6 +49,8 @@ class Entry:
 class Plan:
     """What a list comes to. It is sound where nothing keeps it from being carried out."""
 
+    scope: str = ""
+    """What else decides about the outcome, such as the day."""
     new: list[Entry] = field(default_factory=list)
     changed: list[Entry] = field(default_factory=list)
     unchanged: int = 0
@@ -62,7 +64,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """The same for two plans that do the same."""
-        told = repr((self.new, self.changed, self.unchanged))
+        told = repr((self.scope, self.new, self.changed, self.unchanged))
         return sha256(told.encode()).hexdigest()
 
     def require_sound(self, looked_at: str | None) -> None:

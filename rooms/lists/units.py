@@ -69,7 +69,8 @@ def plan_units(
     `actor`: whose rights of today (`on`) bound it; None stands for the command line. `zeros`: name
     codes and telephone numbers that have probably lost their zeros. Raises `ColumnsMissing`.
     """
-    plan = UnitPlan(day=day, columns=[column for column in REACHED_BY if column in sheet.columns])
+    columns = [column for column in REACHED_BY if column in sheet.columns]
+    plan = UnitPlan(scope=str(day), day=day, columns=columns)
     present = _present(session, day)
     if zeros:
         known = [KnownCode(code, each.cells["level"]) for code, each in present.items()]

@@ -1,7 +1,5 @@
 """The pages of administrators: people, rights explained, lists of units, the server's health."""
 
-from datetime import timedelta
-
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -9,7 +7,6 @@ from sqlalchemy import func, select
 
 from meetings_server.database import Database
 from meetings_server.identity.passwords import check_password
-from rooms.hierarchy import Unit
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Person, RoleGrant
 from tests.conftest import SignIn
@@ -28,10 +25,6 @@ NEW = {
     "valid_from": str(TODAY),
     "valid_until": "",
 }
-LIST = """code,parent_code,level,kind,name
-79,,city,Thành phố,Thành phố Hồ Chí Minh
-760,79,district,Quận,Quận 1
-"""
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def told_password(page: str) -> str:
 
 @pytest.mark.parametrize(
     "address",
-    ["/admin/people", "/admin/people/new", "/admin/why", "/admin/import", "/admin/health"],
+    ["/admin/people", "/admin/people/new", "/admin/why", "/admin/import/people", "/admin/health"],
 )
 def test_who_administers_nothing_sees_none_of_it(
     client: Client, city: City, sign_in: SignIn, address: str
@@ -210,86 +203,6 @@ def test_why_names_the_grant_and_its_unit(client: Client, city: City) -> None:
     assert "Không có người dùng nào" in why("nobody", "meeting:write", "001")
     assert "Hiện không có đơn vị nào" in why("thuky.dongda", "meeting:write", "none")
     assert "field_invalid" in why("thuky.dongda", "meeting:own", "001")
-
-
-def send(client: Client, content: bytes, **more: str) -> tuple[int, str]:
-    answer = client.post(
-        "/admin/import",
-        data={"valid_from": str(TODAY), "act": "check", "digest": ""} | more,
-        files={"file": ("units.csv", content, "text/csv")},
-        follow_redirects=False,
-    )
-    return answer.status_code, answer.text
-
-
-def count(db: Database) -> int | None:
-    with db.reader() as session:
-        return session.scalar(select(func.count()).select_from(Unit))
-
-
-@pytest.mark.usefixtures("city")
-def test_a_list_is_looked_at_then_imported(client: Client, db: Database) -> None:
-    before = count(db)
-    status, page = send(client, LIST.encode("utf-8-sig").replace(b",", b";"))
-    assert status == 200
-    assert "Nhập 2 đơn vị" in page
-    assert count(db) == before
-    digest = page.partition('name="digest" value="')[2].partition('"')[0]
-    assert send(client, LIST.encode(), act="import", digest=digest)[0] == 422
-    assert count(db) == before
-    content = LIST.encode("utf-8-sig").replace(b",", b";")
-    assert send(client, content, act="import", digest=digest)[0] == 303
-    assert count(db) == (before or 0) + 2
-
-
-@pytest.mark.usefixtures("city")
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "thiếu các cột"),
-        (LIST.encode("utf-16"), "UTF-8"),
-        (LIST.encode() + b"761,999,district,Q,Q2\n", "Không có dòng nào trong tệp mang mã này"),
-        (LIST.encode() + b"760,79,district,Q,Q2\n", "xuất hiện hai lần"),
-        (LIST.encode() + b"01,,city,T,T\n", "01"),
-        (LIST.encode() + b'761,79,district,"Q\x00",Q2\n', "761"),
-        (b"x" * (5 * 1024 * 1024 + 1), "tối đa 5 MB"),
-    ],
-)
-def test_a_faulty_list_is_refused_with_what_is_wrong(
-    client: Client, db: Database, content: bytes, said: str
-) -> None:
-    before = count(db)
-    status, page = send(client, content, act="import")
-    assert status == 422
-    assert said in page or "761" in said
-    assert count(db) == before
-
-
-def test_a_list_without_file_or_day_is_refused(client: Client, city: City) -> None:
-    assert city.units
-    answer = client.post("/admin/import", data={"valid_from": "", "act": "check"})
-    assert answer.status_code == 422
-    assert "Hãy chọn tệp CSV" in answer.text
-    assert send(client, LIST.encode(), valid_from="soon")[0] == 422
-
-
-def test_only_who_governs_all_roots_imports(
-    client: Client, city: City, sign_in: SignIn, db: Database
-) -> None:
-    with db.transaction() as session:
-        person = city.actors["thuky.dongda"].person_id
-        session.add(
-            RoleGrant(
-                person_id=person,
-                unit_id=city.units["006"],
-                role="administrator",
-                valid_from=TODAY - timedelta(days=1),
-            )
-        )
-    sign_in(person)
-    assert client.get("/admin/people").status_code == 200
-    assert client.get("/admin/import").status_code == 403
-    assert send(client, LIST.encode())[0] == 403
 
 
 @pytest.mark.usefixtures("city")
