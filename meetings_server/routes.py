@@ -63,6 +63,7 @@ from meetings_server.web import (
     tokens,
     units,
 )
+    why,
 
 
 class Place(Protocol):
@@ -105,6 +106,8 @@ PLACES = [
     people_admin,
     account,
     second_factor,
+    loans,
+    why,
     tokens,
     people_logins,
     feeds,

@@ -1,5 +1,7 @@
 """Administration: where to go, why somebody has a right, and how the server is."""
 
+from urllib.parse import urlencode
+
 from litestar import Response, get
 
 from meetings_server.database import Database
@@ -7,9 +9,10 @@ from meetings_server.doctor import examine
 from meetings_server.i18n import _
 from meetings_server.settings import Settings
 from meetings_server.web.meeting_words import words
-from meetings_server.web.pages import PageRequest, render
+from meetings_server.web.pages import PageRequest, render, see_other
 from meetings_server.web.unit_words import PERMISSIONS
 from meetings_server.web.units import WORDS, asked_text
+from meetings_server.web.why import page_asked_about
 from rooms.accounts import governed_person, person_by_username
 from rooms.finding import roles_held
 from rooms.hierarchy import unit_by_code
@@ -80,13 +83,6 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("Who did what, when and from where; every download of a document."),
         ),
         (
-            Permission.AUDIT_READ,
-            "/admin/audit",
-            "clipboard-list",
-            _("Record of changes"),
-            _("Who did what, when and from where; every download of a document."),
-        ),
-        (
             Permission.MEETING_READ,
             "/mailbox",
             "inbox",
@@ -120,11 +116,20 @@ def admin_page(request: PageRequest) -> Response[str]:
 
 
 @get("/admin/why", include_in_schema=False, sync_to_thread=True)
-def why_page(request: PageRequest, db: Database) -> Response[str]:
-    """Which grants give a person a right at a unit; only about people one looks after."""
+def why_page(request: PageRequest, db: Database) -> Response[str] | Response[None]:
+    """Which grants give a person a right at a unit; only about people one looks after.
+
+    With the address of a page instead: on to the grounds on which they may see it.
+    """
     today = civil_day(utcnow())
+    address, username = asked_text(request, "address"), asked_text(request, "person")
+    about = page_asked_about(address)
+    if about and username:
+        return see_other(f"{about}?{urlencode({'person': username})}")
     asked = {name: asked_text(request, name) for name in ("person", "permission", "unit")}
     errors: dict[str, list[str]] = {}
+    if address and not about:
+        errors["address"] = [_("Paste the address of a meeting, minutes, a document or a unit.")]
     with db.reader() as session:
         if Permission.PERSON_WRITE not in request.user.rights:
             raise NotPermitted(Permission.PERSON_WRITE.value, request.user.unit_name)
@@ -150,7 +155,7 @@ def why_page(request: PageRequest, db: Database) -> Response[str]:
         return render(
             request,
             "admin/why.html",
-            values=asked,
+            values=asked | {"address": address},
             errors=errors,
             person=person,
             unit=unit,

@@ -77,6 +77,10 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/units": (SECRETARY, TECHNICIAN),
     "/units/{unit_id:int}": (SECRETARY, CLERK),
     "/units/{unit_id:int}/points/new": (TECHNICIAN,),
+    "/why/directive/{directive_id:int}": (CLERK,),
+    "/why/meeting/{meeting_id:int}": (OPERATOR, SECRETARY),
+    "/why/minutes/{minutes_id:int}": (LEADER,),
+    "/why/unit/{unit_id:int}": (CLERK, ADMINISTRATOR),
 }
 
 # Further faces of the same routes, for the first who opens them.
