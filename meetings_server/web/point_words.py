@@ -37,6 +37,8 @@ FAULTS: dict[str, str] = {
 
 HOURS = 48
 """From here on a duration is told in days."""
+FEW_HOURS = 10
+"""From here on minutes do not matter."""
 
 
 def duration(span: timedelta) -> str:
@@ -45,6 +47,8 @@ def duration(span: timedelta) -> str:
     hours, rest = divmod(minutes, 60)
     if hours >= HOURS:
         return ngettext("%(num)s day", "%(num)s days", hours // 24) % {"num": hours // 24}
+    if hours and (not rest or hours >= FEW_HOURS):
+        return _("{hours} h").format(hours=hours)
     if hours:
         return _("{hours} h {minutes} min").format(hours=hours, minutes=rest)
     return _("{minutes} min").format(minutes=minutes)
