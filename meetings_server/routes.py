@@ -18,7 +18,7 @@ from meetings_server.api import reference
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
 from meetings_server.api.calls import PROBLEMS
-from meetings_server.api.scopes import ask_for_scopes
+from meetings_server.api.scopes import PREFIX, ask_for_scopes
 from meetings_server.live import roster, socket
 from meetings_server.web import (
     account,
@@ -146,10 +146,10 @@ def root_router() -> Router:
     for handler in called:
         # A router has no place for answers that all its calls share.
         handler.responses = PROBLEMS | dict(handler.responses or {})
-    ask_for_scopes(called, in_document=True)
-    calls = Router("/api/v1", route_handlers=called)
+    ask_for_scopes(called, PREFIX)
+    calls = Router(PREFIX, route_handlers=called)
     pages = [handler for place in PLACES for handler in place.HANDLERS]
-    ask_for_scopes(pages, in_document=False)
+    ask_for_scopes(pages)
     return Router("/", route_handlers=[*pages, calls])
 
 

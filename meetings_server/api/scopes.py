@@ -92,27 +92,29 @@ LIVE = "attendance:read"
 LIVE_CHECK_IN = "attendance:write"
 
 NEEDED: dict[Call, str] = {
-    **{("GET", path): scope for scope, paths in READS.items() for path in paths},
-    **{call: scope for scope, calls in WRITES.items() for call in calls},
+    **{("GET", PREFIX + path): scope for scope, paths in READS.items() for path in paths},
+    **{(method, PREFIX + path): scope for scope, calls in WRITES.items() for method, path in calls},
     ("GET", "/live/meetings/{meeting_id:int}/roster"): LIVE,
 }
 
 
-def scope_of(handler: HTTPRouteHandler) -> str:
+def scope_of(handler: HTTPRouteHandler, prefix: str = "") -> str:
     """The scope that a handler needs; all its methods and paths need the same one."""
-    calls = [(str(method), path) for method in handler.http_methods for path in handler.paths]
+    calls = [
+        (str(method), prefix + path) for method in handler.http_methods for path in handler.paths
+    ]
     (scope,) = {NEEDED.get(call, EVERYTHING) for call in calls}
     return scope
 
 
-def ask_for_scopes(handlers: Iterable[Any], *, in_document: bool) -> None:
-    """Write the scope at each handler, for the guard and for the OpenAPI document."""
+def ask_for_scopes(handlers: Iterable[Any], prefix: str = "") -> None:
+    """Write the scope at each handler, for the guard and, below a prefix, for the OpenAPI document."""
     for handler in handlers:
         if not isinstance(handler, HTTPRouteHandler) or handler.opt.get("public"):
             continue
-        scope = scope_of(handler)
+        scope = scope_of(handler, prefix)
         handler.opt["scope"] = scope
-        if in_document:
+        if prefix:
             handler.security = [{"token": [scope]}]
 
 

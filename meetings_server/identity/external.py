@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, UniqueConstraint, delete, func, select
+from sqlalchemy import ForeignKey, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.kernel import Base, Denied
@@ -155,8 +155,7 @@ def identities_of(session: Session, person_id: int) -> list[ExternalIdentity]:
 
 def unlink(session: Session, person_id: int, identity_id: int) -> None:
     """Take a link away: the next login finds the person by the claim again, or nobody."""
-    session.execute(
-        delete(ExternalIdentity).where(
-            ExternalIdentity.id == identity_id, ExternalIdentity.person_id == person_id
-        )
-    )
+    link = session.get(ExternalIdentity, identity_id)
+    if link is not None and link.person_id == person_id:
+        session.delete(link)
+        session.flush()

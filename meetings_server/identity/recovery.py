@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKey, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.identity.legible import invent
+from rooms.auditing import audited
 from rooms.kernel import Base
 
 HOW_MANY = 8
@@ -42,6 +43,7 @@ def make_codes(session: Session, person_id: int, now: datetime) -> list[str]:
 
 def use_code(session: Session, person_id: int, typed: str, now: datetime) -> bool:
     """Whether this is an unused code of the person; from here on it is used."""
+    # Of two requests with the same code at the same moment one finds it used.
     used = session.scalars(
         update(RecoveryCode)
         .where(
@@ -52,7 +54,12 @@ def use_code(session: Session, person_id: int, typed: str, now: datetime) -> boo
         .values(used_at=now)
         .returning(RecoveryCode.id)
     )
-    return used.first() is not None
+    if used.first() is None:
+        return False
+    audited(
+        session, "change", "recovery_code", record=("person", person_id), after={"used_at": now}
+    )
+    return True
 
 
 def codes_left(session: Session, person_id: int) -> int:

@@ -165,7 +165,10 @@ def code_fits(session: Session, seal: Seal, person_id: int, typed: str, now: dat
 
 
 def forget_authenticator(session: Session, person_id: int) -> None:
-    session.execute(delete(SecondFactor).where(SecondFactor.person_id == person_id))
+    factor = session.get(SecondFactor, person_id)
+    if factor is not None:
+        session.delete(factor)
+        session.flush()
 
 
 def forget_unfinished(session: Session, now: datetime) -> int:

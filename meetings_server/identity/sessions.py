@@ -164,7 +164,10 @@ def open_session(
 
 
 def close_session(session: Session, secret: str) -> None:
-    session.execute(delete(LoginSession).where(LoginSession.secret_hash == _digest(secret)))
+    login = login_of(session, secret)
+    if login is not None:
+        session.delete(login)
+        session.flush()
 
 
 def sessions_of(session: Session, person_id: int, now: datetime) -> list[LoginSession]:
@@ -185,11 +188,10 @@ def is_of_secret(login: LoginSession, secret: str) -> bool:
 
 def end_session(session: Session, person_id: int, session_id: int) -> None:
     """End one login of a person; one that is over already, or another's, stays as it is."""
-    session.execute(
-        delete(LoginSession).where(
-            LoginSession.id == session_id, LoginSession.person_id == person_id
-        )
-    )
+    login = session.get(LoginSession, session_id)
+    if login is not None and login.person_id == person_id:
+        session.delete(login)
+        session.flush()
 
 
 def note_second_factor(session: Session, secret: str) -> None:
@@ -209,10 +211,13 @@ def login_of(session: Session, secret: str) -> LoginSession | None:
 def end_all_sessions(session: Session, person_id: int, keep: str = "") -> int:
     """End a person's logins but the one of the secret `keep`; returns how many there were."""
     ended = session.scalars(
-        delete(LoginSession)
-        .where(LoginSession.person_id == person_id, LoginSession.secret_hash != _digest(keep))
-        .returning(LoginSession.id)
+        select(LoginSession).where(
+            LoginSession.person_id == person_id, LoginSession.secret_hash != _digest(keep)
+        )
     ).all()
+    for login in ended:
+        session.delete(login)
+    session.flush()
     return len(ended)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
-from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.kernel import Base, Denied, FieldInvalid, require_text
@@ -123,6 +123,7 @@ def tokens_of(session: Session, person_id: int) -> list[ApiToken]:
 
 def revoke_token(session: Session, person_id: int, token_id: int) -> None:
     """Make a person's token worthless; another's stays as it is."""
-    session.execute(
-        delete(ApiToken).where(ApiToken.id == token_id, ApiToken.person_id == person_id)
-    )
+    token = session.get(ApiToken, token_id)
+    if token is not None and token.person_id == person_id:
+        session.delete(token)
+        session.flush()

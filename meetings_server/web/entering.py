@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.status_codes import HTTP_401_UNAUTHORIZED
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.errors import problem, sentence, wants_problem
@@ -16,6 +17,7 @@ from meetings_server.identity.second_factor import has_second_factor
 from meetings_server.identity.sessions import COOKIE, Origin, Proof, close_session, open_session
 from meetings_server.settings import Settings
 from meetings_server.web.pages import csrf_token, see_other
+from rooms.auditing import audited
 from rooms.people import Person
 
 AnyRequest = Request[Any, Any, Any]
@@ -79,6 +81,15 @@ def enter(
         return Entry(secret, target, wants_code=True)
     secret = open_session(session, person, now, settings.session_hours, origin_of(request), proof)
     return Entry(secret, target, wants_code=False)
+
+
+def note_failed_login(session: Session, username: str) -> None:
+    """For the record: somebody tried to be this person. Names of nobody are not kept."""
+    person_id = session.scalar(
+        select(Person.id).where(Person.username == username.strip().casefold())
+    )
+    if person_id is not None:
+        audited(session, "login_failed", "login_session", record=("person", person_id))
 
 
 def answer_entry(

@@ -18,7 +18,14 @@ from meetings_server.identity.passwords import LoginRefused, check_password
 from meetings_server.identity.sessions import BY_PASSWORD, COOKIE, close_session, login_of
 from meetings_server.identity.throttle import begin_attempt, forget_failures
 from meetings_server.settings import Settings
-from meetings_server.web.entering import AnyRequest, answer_entry, enter, local_path, origin_of
+from meetings_server.web.entering import (
+    AnyRequest,
+    answer_entry,
+    enter,
+    local_path,
+    note_failed_login,
+    origin_of,
+)
 from meetings_server.web.pages import render, see_other, text_of
 from meetings_server.web.single_sign_on import logout_address
 from rooms.kernel import utcnow
@@ -66,6 +73,8 @@ def log_in(
     try:
         person = check_password(db, username, text_of(form, "password"))
     except LoginRefused as refusal:
+        with db.transaction() as session:
+            note_failed_login(session, username)
         if wants_problem(request):
             return problem(request, HTTP_401_UNAUTHORIZED, refusal.code, sentence(refusal))
         return _login_form(

@@ -20,7 +20,13 @@ from meetings_server.identity.second_factor import code_fits
 from meetings_server.identity.sessions import Proof, open_session
 from meetings_server.identity.throttle import CODE, begin_attempt, forget_failures
 from meetings_server.settings import Settings
-from meetings_server.web.entering import AnyRequest, Entry, answer_entry, origin_of
+from meetings_server.web.entering import (
+    AnyRequest,
+    Entry,
+    answer_entry,
+    note_failed_login,
+    origin_of,
+)
 from meetings_server.web.pages import FormErrors, render, see_other, text_of
 from rooms.kernel import FieldInvalid, utcnow
 
@@ -73,6 +79,8 @@ def enter_code(
             proof = Proof(waiting.method, second_factor=True, id_token=waiting.id_token)
             secret = open_session(session, person, now, settings.session_hours, origin, proof)
             entry = Entry(secret, waiting.target, wants_code=False)
+        else:
+            note_failed_login(session, person.username)
     if fits:
         return answer_entry(request, settings, entry, "recovery_code_used" if recovery else None)
     wrong = FieldInvalid(

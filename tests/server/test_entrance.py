@@ -12,7 +12,6 @@ from meetings_server.database import Database
 from meetings_server.identity import throttle
 from meetings_server.identity.passwords import check_password, invent_password, set_password
 from meetings_server.identity.sessions import COOKIE, LoginSession
-from meetings_server.identity.tokens import ApiToken
 from meetings_server.identity.throttle import TooManyAttempts, begin_attempt
 from meetings_server.web.entrance import local_path
 from rooms.kernel import utcnow
@@ -216,7 +215,9 @@ def test_a_new_password_wants_the_old_one_and_ends_other_logins(
         answer = client.post("/account/password", data=sent, follow_redirects=False)
         return f"{answer.status_code} {answer.text}"
 
-    assert "Không đúng mật khẩu hiện tại" in change("wrong", "ngoi-nha-ven-song", "ngoi-nha-ven-song")
+    assert "Không đúng mật khẩu hiện tại" in change(
+        "wrong", "ngoi-nha-ven-song", "ngoi-nha-ven-song"
+    )
     assert change(PASSWORD, "ngan", "ngan").startswith("422")
     assert change(PASSWORD, "ngoi-nha-ven-song", "ngoi-nha").startswith("422")
     assert change(PASSWORD, PASSWORD, PASSWORD).startswith("422")
@@ -225,38 +226,6 @@ def test_a_new_password_wants_the_old_one_and_ends_other_logins(
     assert check_password(db, " ThuKy ", "ngoi-nha-ven-song").username == "thuky"
     with db.reader() as session:
         assert session.scalar(select(func.count()).select_from(LoginSession)) == 1
-
-
-def test_a_token_is_shown_once_and_revoked(
-    client: Client, city: City, sign_in: SignIn, db: Database
-) -> None:
-    sign_in(city.secretary.person_id)
-    page = client.post("/account/tokens", data={"name": "Phần mềm văn thư", "days": "30"}).text
-    secret = page.partition('class="token-text">')[2].partition("<")[0]
-    assert secret.startswith("mt_")
-    assert secret not in client.get("/account").text
-    bearer = {"authorization": f"Bearer {secret}", "accept": "application/json"}
-    client.cookies.clear()
-    assert client.get("/units", headers=bearer).status_code == 200
-    # A token that leaked opens no way to another one.
-    assert client.get("/account", headers=bearer).status_code == 403
-    with db.reader() as session:
-        (token,) = session.scalars(select(ApiToken))
-        assert token.last_seen_at is not None
-    sign_in(city.secretary.person_id)
-    client.post(f"/account/tokens/{token.id}/revoke", follow_redirects=False)
-    client.cookies.clear()
-    assert client.get("/units", headers=bearer).status_code == 401
-
-
-@pytest.mark.parametrize(
-    "sent", [{"name": "", "days": "3"}, {"name": "x", "days": "9999"}, {"name": "x", "days": "-1"}]
-)
-def test_a_token_needs_a_name_and_an_end(
-    client: Client, city: City, sign_in: SignIn, sent: dict[str, str]
-) -> None:
-    sign_in(city.secretary.person_id)
-    assert client.post("/account/tokens", data=sent).status_code == 422
 
 
 def test_invented_passwords_differ_and_read_well() -> None:
