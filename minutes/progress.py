@@ -126,6 +126,7 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
                 ReceiptInheritance.heir_id == Receipt.unit_id,
             )
             .exists(),
+            Unit.valid_from,
         )
         .join(Unit, Unit.id == Receipt.unit_id)
         .join(Circulation, Circulation.id == Receipt.circulation_id)
@@ -135,11 +136,12 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
         .order_by(Unit.position, Unit.id)
     ).all()
     inherited = _inherited(session, directive_id) if any(row[13] for row in rows) else {}
-    came = {inherited.get(row[0], ((), civil_day(row[6])))[1] for row in rows}
-    trees = _Trees(session, days_of_change(session) if len(came) > 1 else [])
+    # A unit that began after the sending took the document over on its first day.
+    came = [max(civil_day(row[6]), row[14]) for row in rows]
+    trees = _Trees(session, days_of_change(session) if len(set(came)) > 1 else [])
     found = Progress(Counts(), {}, [], [])
     branches: dict[int, Branch] = {}
-    for row in rows:
+    for row, day in zip(rows, came, strict=True):
         deadline = row[12]
         late = deadline is not None and row[9] is None and deadline <= now
         names, taken_over_on = inherited.get(row[0], ((), None))
@@ -158,7 +160,7 @@ def progress(session: Session, actor: Actor, directive_id: int, now: datetime) -
         found.by_level.setdefault(stop.level, Counts()).add(stop)
         if late:
             found.late.append(stop)
-        _place(trees.on(taken_over_on or civil_day(stop.sent_at)), branches, stop)
+        _place(trees.on(day), branches, stop)
     found.branches = list(branches.values())
     found.late.sort(key=lambda stop: stop.deadline or now)
     return found

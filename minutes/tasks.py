@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 from minutes.content import Content, day_of
 from minutes.meeting_minutes import Minutes
 from rooms.directory import Step
-from rooms.hierarchy import Unit, subtree_of
+from rooms.hierarchy import Unit
 from rooms.kernel import (
     Base,
     Conflict,
@@ -282,9 +282,8 @@ class ListedTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """`unit_id`: led or coordinated by that unit or one below it. `state`: one of `TaskState`."""
+    """`state`: one of `TaskState`. `within`: led or coordinated by one of these units, by id."""
 
-    unit_id: int | None = None
     state: TaskState | None = None
     minutes_id: int | None = None
     task_id: int | None = None
@@ -292,8 +291,7 @@ class TaskFilter:
     """Only overdue ones, or only others."""
     after: tuple[date, int] | None = None
     """Past this task of the order (deadline, id)."""
-    below_on: date | None = None
-    """The day whose tree says what lies below the unit; today without one."""
+    within: Select[int] | None = None
     past_id: int | None = None
     """Past this task in the order of ids, which then is the order of the list."""
 
@@ -412,8 +410,8 @@ def _listed(
     if wanted.overdue is not None:
         late = in_state(TaskState.OVERDUE, today)
         query = query.where(late if wanted.overdue else ~late)
-    if wanted.unit_id is not None:
-        below = subtree_of(wanted.unit_id, wanted.below_on or today)
+    below = wanted.within
+    if below is not None:
         query = query.where(
             or_(
                 Task.lead_unit_id.in_(below),

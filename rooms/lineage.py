@@ -7,16 +7,26 @@ ancestry on a day of that life. This module leads from one span to the next.
 from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import ClassVar
 
-from sqlalchemy import CompoundSelect, Select, and_, literal, or_, select, union
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from rooms.directory import Step, paths
 from rooms.folding import fold, has_words
-from rooms.hierarchy import Succession, Unit, UnitAncestry, UnknownUnit, valid_on
-from rooms.kernel import Conflict
+from rooms.hierarchy import Succession, Unit, UnitAncestry, UnknownUnit, subtree_of, valid_on
+from rooms.kernel import CIVIL_ZONE, Conflict
 from rooms.reorganisation.records import Reorganisation, ReorganisationState
 
 _LIVED = or_(Unit.valid_until.is_(None), Unit.valid_until > Unit.valid_from)
@@ -211,12 +221,13 @@ def require_existing(session: Session, unit_id: int, on: date) -> None:
 AS_OF = "@"
 
 
-def asked_unit(session: Session, said: str, today: date) -> tuple[Unit, date]:
-    """The unit that an address names, and the day as of which "and below" is meant.
+def asked_unit(session: Session, said: str, today: date) -> tuple[Unit, Select[int]]:
+    """The unit that an address names, and the ids of the units meant by "it and below".
 
     `00004` is the unit that bears the code today, failing that the last one that bore it;
-    `00004@2025-06-30` the one that bore it on that day. Of a unit that is gone the tree of its last
-    day counts: what stood below it then. Raises `UnknownUnit`.
+    `00004@2025-06-30` the one that bore it on that day. Below a unit of today stands also what it
+    has taken over; below one that is gone only what stood there on its last day. Raises
+    `UnknownUnit`.
     """
     code, _, day_text = said.partition(AS_OF)
     day = today
@@ -233,17 +244,29 @@ def asked_unit(session: Session, said: str, today: date) -> tuple[Unit, date]:
         )
     if unit is None:
         raise UnknownUnit(said, day)
-    return unit, shown_day(unit, today)
+    on = shown_day(unit, today)
+    if on == today:
+        return unit, subtree_of(unit.id, today)
+    return unit, select(Unit.id).where(Unit.id.in_(subtree_of(unit.id, on)), valid_on(Unit, on))
 
 
-def found_unit(session: Session, said: str, today: date) -> tuple[Unit | None, date]:
-    """As `asked_unit`; nothing for an empty text and for a unit that nobody knows."""
-    if not said:
-        return None, today
-    try:
-        return asked_unit(session, said, today)
-    except UnknownUnit:
-        return None, today
+def found_unit(session: Session, said: str, today: date) -> tuple[Unit | None, Select[int]]:
+    """As `asked_unit`; no unit, and none below it, where the text is empty or nobody knows it."""
+    if said:
+        try:
+            return asked_unit(session, said, today)
+        except UnknownUnit:
+            pass
+    return None, select(Unit.id).where(Unit.id.is_(None))
+
+
+def in_lifetime(
+    instant: InstrumentedAttribute[datetime], unit: Unit, today: date
+) -> ColumnElement[bool]:
+    """Before a unit ended: what its parts did later is not its doing. Always, where it still exists."""
+    if unit.valid_until is None or unit.valid_until > today:
+        return true()
+    return instant < datetime.combine(unit.valid_until, time(0), CIVIL_ZONE)
 
 
 def shown_day(unit: Unit, today: date) -> date:

@@ -33,9 +33,9 @@ from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
 from meetings_server.reading import YEARS
 from rooms.audience import Resolution, parse_rules, resolve
-from rooms.hierarchy import load_tree, subtree_of, unit_by_code
+from rooms.hierarchy import load_tree, unit_by_code
 from rooms.kernel import FieldInvalid, civil_day, is_time_zone, utcnow
-from rooms.lineage import asked_unit
+from rooms.lineage import asked_unit, in_lifetime
 from rooms.meetings import Meeting, MeetingState, Participation, visible, visible_meeting
 from rooms.policies import Actor, Permission, require
 from rooms.replies import Answer, readable, reply
@@ -143,8 +143,8 @@ def list_meetings(
         if meeting_state is not None:
             query = query.where(Meeting.state == meeting_state.value)
         if unit is not None:
-            at, below_on = asked_unit(session, unit, today)
-            below = subtree_of(at.id, below_on)
+            asked, below = asked_unit(session, unit, today)
+            query = query.where(in_lifetime(Meeting.starts_at, asked, today))
             invited_there = select(Participation.meeting_id).where(Participation.unit_id.in_(below))
             query = query.where(Meeting.host_unit_id.in_(below) | Meeting.id.in_(invited_there))
         meetings = session.scalars(query).all()

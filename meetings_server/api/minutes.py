@@ -212,10 +212,8 @@ def list_tasks(
     """The tasks that the caller may see, in the order in which they were given."""
     today = civil_day(utcnow())
     with db.reader() as session:
-        at, below_on = asked_unit(session, unit, today) if unit else (None, today)
         wanted = TaskFilter(
-            unit_id=at.id if at else None,
-            below_on=below_on,
+            within=asked_unit(session, unit, today)[1] if unit else None,
             overdue=overdue,
             past_id=after(cursor),
         )

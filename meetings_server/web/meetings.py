@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -17,9 +17,9 @@ from meetings_server.reading import read_day, read_page
 from meetings_server.web.meeting_words import KINDS, STATES, words
 from meetings_server.web.pages import PageRequest, render
 from rooms.folding import has_words
-from rooms.hierarchy import Unit, subtree_of
+from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, FieldInvalid, civil_day, utcnow
-from rooms.lineage import found_unit
+from rooms.lineage import found_unit, in_lifetime
 from rooms.meetings import OPEN_FOR_CHANGE, Meeting, Participation, visible
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed
@@ -82,31 +82,31 @@ class Filters:
         } | changes
         return "/meetings?" + urlencode({name: value for name, value in values.items() if value})
 
-    def conditions(self, unit: Unit | None, below_on: date) -> list[ColumnElement[bool]]:
-        """`below_on`: the day whose tree says what lies below the unit."""
+    def conditions(
+        self, unit: Unit | None, below: Select[int], today: date
+    ) -> list[ColumnElement[bool]]:
+        """`unit` was asked for; `below`: its id and those of the units below it."""
         found = has_words(Meeting.folded.expression, self.query)
         if self.kind:
             found.append(Meeting.kind == self.kind)
         if self.state:
             found.append(Meeting.state == self.state)
         if self.unit:
-            # A unit that nobody bears has no meetings; all meetings would be a wrong answer.
-            found.append(concerning(unit.id, below_on) if unit else Meeting.id.is_(None))
+            # A unit that nobody knows has no meetings; all meetings would be a wrong answer.
+            found.append(concerning(below))
+            if unit is not None:
+                found.append(in_lifetime(Meeting.starts_at, unit, today))
         return found
 
 
-def concerning(unit_id: int, on: date) -> ColumnElement[bool]:
-    """The meetings that a unit or one below it hosts or is invited to.
-
-    What stood below it, or was taken over by it, before that day counts, too.
-    """
-    below = subtree_of(unit_id, on)
+def concerning(units: Select[int]) -> ColumnElement[bool]:
+    """The meetings that one of these units hosts or is invited to."""
     return or_(
-        Meeting.host_unit_id.in_(below),
+        Meeting.host_unit_id.in_(units),
         select(Participation.id)
         .where(
             Participation.meeting_id == Meeting.id,
-            Participation.unit_id.in_(below),
+            Participation.unit_id.in_(units),
             Participation.invited_at.is_not(None),
             Participation.withdrawn_at.is_(None),
         )
@@ -121,10 +121,10 @@ def meetings_page(request: PageRequest, db: Database) -> Response[str]:
     actor = request.user.actor
     filters = Filters.of(request, today)
     with db.reader() as session:
-        unit, below_on = found_unit(session, filters.unit, today)
+        unit, below = found_unit(session, filters.unit, today)
         listed = None
         if filters.view == "list":
-            listed = _table(session, actor, filters, filters.conditions(unit, below_on), today)
+            listed = _table(session, actor, filters, filters.conditions(unit, below, today), today)
         return render(
             request,
             "meetings/index.html",
@@ -197,7 +197,7 @@ def events(request: PageRequest, db: Database) -> Response[list[dict[str, Any]]]
         raise FieldInvalid("end", "out_of_range", f"1–{LONGEST_SPAN.days}")
     filters = Filters.of(request, today)
     with db.reader() as session:
-        unit, below_on = found_unit(session, filters.unit, today)
+        unit, below = found_unit(session, filters.unit, today)
         rows = session.execute(
             select(
                 Meeting.id,
@@ -213,7 +213,7 @@ def events(request: PageRequest, db: Database) -> Response[list[dict[str, Any]]]
                 Meeting.starts_at < end,
                 Meeting.ends_at > start,
                 visible(actor, today),
-                *filters.conditions(unit, below_on),
+                *filters.conditions(unit, below, today),
             )
             .order_by(Meeting.starts_at, Meeting.id)
             .limit(MOST_EVENTS)

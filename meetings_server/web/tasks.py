@@ -35,10 +35,9 @@ def _page(
     asked = {key: value[:LONGEST_TEXT] for key, value in request.query_params.items()}
     state = asked["state"] if asked.get("state") in set(SHOWN_STATES) else ""
     code = asked.get("unit", "").strip()
-    unit, below_on = found_unit(session, code, today)
+    unit, below = found_unit(session, code, today)
     wanted = TaskFilter(
-        unit_id=None if not code else unit.id if unit else -1,
-        below_on=below_on,
+        within=below if code else None,
         state=TaskState(state) if state else None,
         minutes_id=read_number(asked.get("minutes", "")),
         after=_after(asked.get("after", "")),

@@ -158,6 +158,8 @@ class Span:
 
     @property
     def words(self) -> str:
+        if self.until is None and self.day == self.first:
+            return _("from {day} on").format(day=short_day(self.first))
         if self.until is None:
             return _("since {day}").format(day=short_day(self.first))
         last = self.until - timedelta(days=1)

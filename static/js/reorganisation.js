@@ -1,20 +1,17 @@
 // A reorganisation: which fields a new plan needs, and how far the applying of one has come.
 
-const source = document.querySelector('#plan-form [name="source"]');
-const files = document.getElementById("plan-files");
-const day = document.getElementById("field-day");
+document.addEventListener("change", (event) => {
+  const files = document.getElementById("plan-files");
+  if (files && event.target.name === "source") files.hidden = event.target.value !== "upload";
+});
 
-function show() {
-  files.hidden = source.value !== "upload";
-  // A shipped plan names the day it was made for; the field stays free.
-  const named = /(\d{4}-\d{2}-\d{2})$/.exec(source.value);
-  if (named && !day.value && named[1] >= day.min) day.value = named[1];
+// A link to a part of the preview opens it.
+function openPart() {
+  const part = location.hash && document.getElementById(location.hash.slice(1));
+  if (part?.tagName === "DETAILS") part.open = true;
 }
-
-if (source) {
-  source.addEventListener("change", show);
-  show();
-}
+window.addEventListener("hashchange", openPart);
+openPart();
 
 const run = document.querySelector("[data-run]");
 

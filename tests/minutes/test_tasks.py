@@ -16,6 +16,7 @@ from minutes.tasks import (
     follow_up,
     tasks_for,
 )
+from rooms.hierarchy import subtree_of
 from rooms.kernel import FieldInvalid, civil_day
 from rooms.policies import NotPermitted
 from tests.written_minutes import Held, held_meeting, issued
@@ -63,9 +64,9 @@ def test_tasks_by_unit_and_below(db: Database, held: Held) -> None:
     units = held.city.units
     with db.reader() as session:
         for code, places in (("01", [1, 2]), ("01-SNV", [1]), ("006", [1, 2]), ("00181", [1])):
-            found = listed(session, held, "thuky", today, unit_id=units[code])
+            found = listed(session, held, "thuky", today, within=subtree_of(units[code], today))
             assert [task.n for task in found] == places, code
-        assert listed(session, held, "thuky", today, unit_id=units["001"]) == []
+        assert listed(session, held, "thuky", today, within=subtree_of(units["001"], today)) == []
 
 
 def test_who_follows_up(db: Database, held: Held) -> None:
