@@ -39,3 +39,19 @@ def test_pages_with_many_units_take_few_statements() -> None:
     rows = re.findall(r"^(/\S*)\s.*\sms\s+(\d+)\s+[\d.]+$", told, re.MULTILINE)
     assert {"/units", "/meetings", "/"} <= {path for path, _ in rows}, told
     assert {path: int(count) for path, count in rows if int(count) > MOST_STATEMENTS} == {}, told
+
+
+@pytest.mark.slow
+def test_reorganising_takes_few_statements_whatever_the_rooms() -> None:
+    told = run("reorganise.py", "--meetings", "12", "--coming", "6")
+    counts = {
+        what.strip(): int(count)
+        for what, count in re.findall(
+            r"^(\w[\w ]*?)\s{2,}.*statements\s+(\d+)$", told, re.MULTILINE
+        )
+    }
+    assert counts.keys() == {"preview", "apply", "take back", "apply again", "come into force"}, (
+        told
+    )
+    assert max(counts.values()) <= 150, told
+    assert "points per coming meeting [144]" in told
