@@ -32,6 +32,7 @@ from rooms.sheets import Sheet, SheetUnclear
 LARGEST = 10 * 1024 * 1024
 MOST_SHOWN = 200
 """Rows of one kind shown at once; the rest is counted."""
+PATHS = [f"/admin/import/{name}" for name in KINDS]
 TEXTS = ("valid_from", "digest", "seen", "zeros", "act", "sheet", "passwords")
 
 Page = Response[str] | Response[None]
@@ -134,16 +135,16 @@ def lists_page(request: PageRequest) -> Response[str]:
     return render(request, "admin/import.html", kinds=offered)
 
 
-@get("/admin/import/{name:str}", include_in_schema=False, sync_to_thread=True)
-def list_page(request: PageRequest, name: str) -> Response[str]:
-    kind = kind_named(request, name)
+@get(PATHS, include_in_schema=False, sync_to_thread=True)
+def list_page(request: PageRequest) -> Response[str]:
+    kind = kind_named(request, request.url.path.rpartition("/")[2])
     return _page(request, kind, {"valid_from": str(civil_day(utcnow()))}, None)
 
 
-@post("/admin/import/{name:str}", include_in_schema=False, sync_to_thread=True, status_code=200)
-def bring_in(request: PageRequest, form: FormMultiDict, db: Database, name: str) -> Page:
+@post(PATHS, include_in_schema=False, sync_to_thread=True, status_code=HTTP_200_OK)
+def bring_in(request: PageRequest, form: FormMultiDict, db: Database) -> Page:
     """Look at a file (`act` is `check`, `restore` or `keep`), or bring it in (`import`)."""
-    kind = kind_named(request, name)
+    kind = kind_named(request, request.url.path.rpartition("/")[2])
     today = civil_day(utcnow())
     values = {text: text_of(form, text) for text in TEXTS}
     look, content = _received(form)

@@ -41,7 +41,10 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/admin/audit": (ADMINISTRATOR,),
     "/admin/audit/{number:int}": (ADMINISTRATOR,),
     "/admin/health": (ADMINISTRATOR,),
-    "/admin/import": (ADMINISTRATOR,),
+    "/admin/import": (ADMINISTRATOR, TECHNICIAN),
+    "/admin/import/people": (ADMINISTRATOR,),
+    "/admin/import/points": (ADMINISTRATOR,),
+    "/admin/import/units": (ADMINISTRATOR,),
     "/admin/mail": (ADMINISTRATOR, TECHNICIAN),
     "/admin/mail/{delivery_id:int}": (ADMINISTRATOR,),
     "/admin/people": (ADMINISTRATOR,),
@@ -95,6 +98,8 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
 # at the first one only.
 NOT_PAGES = {
     "/admin/audit.csv",
+    "/admin/export/{filename:str}",
+    "/admin/import/{name:str}/{filename:str}",
     "/account/password",
     "/check-in/{meeting_id:int}/{point_id:int}/line",
     "/directives/proposal",
