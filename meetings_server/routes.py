@@ -39,9 +39,9 @@ from meetings_server.web import (
     invitations,
     list_files,
     list_import,
+    loans,
     mailbox,
     meeting_acts,
-    loans,
     meeting_choices,
     meeting_form,
     meeting_page,
@@ -54,6 +54,7 @@ from meetings_server.web import (
     point_equipment,
     point_outages,
     points,
+    reorganisation,
     search,
     second_factor,
     second_step,
@@ -62,8 +63,8 @@ from meetings_server.web import (
     today,
     tokens,
     units,
-)
     why,
+)
 
 
 class Place(Protocol):
@@ -93,6 +94,7 @@ PLACES = [
     directive_page,
     directives,
     units,
+    reorganisation,
     points,
     point_equipment,
     point_outages,
@@ -104,10 +106,10 @@ PLACES = [
     admin,
     audit,
     people_admin,
-    account,
-    second_factor,
     loans,
     why,
+    account,
+    second_factor,
     tokens,
     people_logins,
     feeds,
@@ -123,7 +125,6 @@ PLACES = [
 
 # Calls for programs, below /api/v1.
 CALLS = [
-    loans,
     api_attendance,
     api_calendars,
     api_directives,
