@@ -10,7 +10,7 @@ What is counted from it stands in `rollup`, what the minutes need in `roll_call`
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from rooms.auditing import doing
 from rooms.bridge_points import UnknownPoint
 from rooms.kernel import Base, Conflict
 from rooms.meetings import Meeting, Participation, visible_meeting
@@ -109,6 +110,10 @@ class AttendanceEntry(Base):
     recorded_at: Mapped[datetime]
     """When the server learned of it."""
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    on_behalf_of_id: Mapped[int | None]
+    """The official for whom it was said: a person's id."""
+    address: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    """Of the network: from where it was said."""
     source: Mapped[str]
 
     __table_args__ = (Index(None, "meeting_id", "point_id", "observed_at"),)
@@ -156,7 +161,8 @@ class CheckIn:
 
     None in `headcount` or `head_of_delegation` means "not said": what was said before still holds;
     an empty head clears it. A `note` belongs to its state and goes with it. `observed_at` None is
-    the instant at which the server learns of it.
+    the instant at which the server learns of it. For whom and from where it is said follows from the
+    request in which it is made.
     """
 
     meeting_id: int
@@ -168,6 +174,8 @@ class CheckIn:
     head_of_delegation: str | None = None
     note: str | None = None
     observed_at: datetime | None = None
+    on_behalf_of_id: int | None = field(default_factory=lambda: doing.get().on_behalf_of)
+    address: str = field(default_factory=lambda: doing.get().address)
 
 
 def start_of(starts_at: datetime, started_at: datetime | None) -> datetime:
@@ -325,7 +333,14 @@ def entry_row(
     recorded_at: datetime,
     **said: Any,
 ) -> dict[str, Any]:
-    silent = {"headcount": None, "head_of_delegation": "", "note": "", "recorded_by": None}
+    silent = {
+        "headcount": None,
+        "head_of_delegation": "",
+        "note": "",
+        "recorded_by": None,
+        "on_behalf_of_id": None,
+        "address": "",
+    }
     return {
         "meeting_id": meeting_id,
         "revision": revision,

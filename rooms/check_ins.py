@@ -173,6 +173,8 @@ class _Batch:
                 head_of_delegation=row.head_of_delegation,
                 note=row.note,
                 recorded_by=check_in.recorded_by,
+                on_behalf_of_id=check_in.on_behalf_of_id,
+                address=check_in.address,
                 source=check_in.source.value,
             )
         )

@@ -132,5 +132,6 @@ NOT_RECORDED: dict[str, str] = {
     "stored_file": "content without a name; what names it is recorded",
     "sweep_mark": "what the server has seen to",
     "task_coordination": "words of issued minutes, which triggers keep from being changed",
+    "tree_state": "a name for the present tree, for those who keep it",
     "unit_ancestry": "follows from the units and the acts that move them, which are recorded",
 }

@@ -76,7 +76,9 @@ def login_word(login: str) -> str:
 
 
 def field_word(subject: str, field: str) -> str:
-    return word(FIELDS, f"{subject}.{field}" if f"{subject}.{field}" in FIELDS else field)
+    if f"{subject}.{field}" in FIELDS:
+        return word(FIELDS, f"{subject}.{field}")
+    return word(FIELDS if field in FIELDS else LEVELS, field)
 
 
 def told_changes(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -263,6 +264,23 @@ def test_a_whole_chain_is_whole(db: Database) -> None:
     assert found(db) is None
     assert found(db, newest=5) is None
     assert found(db, noted=head(db)) is None
+
+
+def test_writers_at_the_same_moment_make_one_chain(db: Database, city: City) -> None:
+    """Each locks rows of its own in its own order; the head comes last, so nobody waits in a ring."""
+    people = [actor.person_id for actor in city.actors.values()]
+
+    def rename(turn: int) -> None:
+        with db.transaction() as session:
+            order = people if turn % 2 else people[::-1]
+            session.get_one(Person, order[turn % 3]).title = f"Lượt {turn}"
+            audited(session, "import", "person", after={"turn": turn})
+
+    known = head(db).number
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(rename, range(40)))
+    assert head(db).number == known + 80
+    assert found(db) is None
 
 
 @pytest.mark.usefixtures("city")
