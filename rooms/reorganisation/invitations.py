@@ -7,7 +7,6 @@ temporary table, and participations and held rooms are brought to it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -115,6 +114,7 @@ def write_aims(
         return
     published = [aim for aim in aims if aim.meeting.state != MeetingState.DRAFT.value]
     told = tuple(aim.meeting.id for aim in published)
+    session.flush()
     connection = session.connection()
     STANDING.create(connection)
     connection.execute(
@@ -325,5 +325,6 @@ def _write_meetings(
         session.expire(aim.meeting)
 
 
-def _run(session: Session, statement: Update | Delete) -> Any:
-    return session.execute(statement, execution_options={"synchronize_session": False})
+def _run(session: Session, statement: Update | Delete) -> None:
+    # Past the session: hundreds of thousands of rows, which the history of each meeting tells of.
+    session.connection().execute(statement)

@@ -5,11 +5,11 @@ several fall together, one is left. Nothing is written here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, select, union
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     point_id: int
     is_main: bool
     reply: str
-    withdrawn_at: datetime | None
+    stands: bool
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Shape:
     def aim(self, meeting: Meeting, rows: Sequence[Row]) -> Aim | None:
         """What becomes of one meeting; None where nothing does."""
         comparison = self.aiming.comparison
-        standing = [row for row in rows if row.withdrawn_at is None]
+        standing = [row for row in rows if row.stands]
         said = parse_rules(meeting.audience)
         by_heir: dict[int, list[Row]] = defaultdict(list)
         for row in standing:
@@ -280,23 +280,25 @@ def coming_meetings(
 
 def invitations(session: Session, meeting_ids: Sequence[int]) -> dict[int, list[Row]]:
     """All participations of meetings, the withdrawn ones, too. One statement for each 500 meetings."""
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[Row]] = {meeting_id: [] for meeting_id in meeting_ids}
+    # Columns of the table, not of the class: there are hundreds of thousands of rows.
+    table = Participation.__table__.c
     for start in range(0, len(meeting_ids), 500):
-        rows: Iterable[Any] = session.execute(
+        rows = session.execute(
             select(
-                Participation.id,
-                Participation.meeting_id,
-                Participation.unit_id,
-                Participation.point_id,
-                Participation.is_main,
-                Participation.reply,
-                Participation.withdrawn_at,
+                table.id,
+                table.meeting_id,
+                table.unit_id,
+                table.point_id,
+                table.is_main,
+                table.reply,
+                table.withdrawn_at.is_(None),
             )
-            .where(Participation.meeting_id.in_(meeting_ids[start : start + 500]))
-            .order_by(Participation.meeting_id, Participation.point_id)
-        )
-        for meeting_id, group in groupby(rows, key=lambda row: row.meeting_id):
-            found[meeting_id] = [Row._make(row) for row in group]
+            .where(table.meeting_id.in_(meeting_ids[start : start + 500]))
+            .order_by(table.meeting_id, table.point_id)
+        ).all()
+        for row in map(Row._make, rows):
+            found[row.meeting_id].append(row)
     return found
 
 
