@@ -12,6 +12,7 @@ from rooms.attendance import AttendanceEntry, PointState, Presence, start_of
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.meetings import Meeting, Participation, Reply, UnknownMeeting, invited
+from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +177,8 @@ def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:
             Participation.id,
             BridgePoint.id,
             BridgePoint.name,
-            BridgePoint.technician_name,
-            BridgePoint.technician_phone,
+            NAME_TO_CALL,
+            PHONE_TO_CALL,
             Unit.id,
             Unit.name,
             Unit.email,

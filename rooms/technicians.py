@@ -6,10 +6,10 @@ Whoever looks after a point from outside stands in the point's own fields as a n
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Select, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from rooms.bridge_points import BridgePoint, point_to_change
 from rooms.hierarchy import UnitAncestry, valid_on
@@ -29,6 +29,23 @@ class PointTechnician(Base):
     point_id: Mapped[int] = mapped_column(ForeignKey("bridge_point.id"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
     position: Mapped[int]
+
+
+def _of_whom_to_call(fact: InstrumentedAttribute[Any]) -> ColumnElement[str]:
+    return (
+        select(fact)
+        .join(PointTechnician, PointTechnician.person_id == Person.id)
+        .where(PointTechnician.point_id == BridgePoint.id, Person.active, Person.phone.is_not(None))
+        .order_by(PointTechnician.position, Person.id)
+        .limit(1)
+        .correlate(BridgePoint)
+        .scalar_subquery()
+    )
+
+
+NAME_TO_CALL = func.coalesce(_of_whom_to_call(Person.name), BridgePoint.technician_name)
+PHONE_TO_CALL = func.coalesce(_of_whom_to_call(Person.phone), BridgePoint.technician_phone)
+"""Whom to call about a point: the first on duty who has a telephone, else the one from outside."""
 
 
 @dataclass

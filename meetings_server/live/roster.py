@@ -22,6 +22,7 @@ from rooms.kernel import civil_day, utcnow
 from rooms.meetings import Meeting, Participation, invited, visible_meeting
 from rooms.policies import Actor
 from rooms.rollup import Scope, counted_above, visible_scope
+from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
 POINT_COLUMNS = [
     "point",
@@ -86,8 +87,8 @@ def _points(session: Session, meeting: Meeting, tree: Tree, scope: Scope) -> lis
             Unit.lat,
             Unit.lon,
             Participation.is_main,
-            BridgePoint.technician_name,
-            BridgePoint.technician_phone,
+            NAME_TO_CALL,
+            PHONE_TO_CALL,
             Participation.reply,
             Participation.reply_reason,
             Participation.delegate_name,

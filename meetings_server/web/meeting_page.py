@@ -33,6 +33,7 @@ from rooms.meetings import (
 from rooms.outage_reach import Missing, missing_points
 from rooms.policies import Actor, Permission, holds
 from rooms.replies import readable
+from rooms.technicians import PHONE_TO_CALL
 from rooms.workdays import latest_invitation_day
 
 TABS = ("participants", "papers", "history")
@@ -166,7 +167,15 @@ def _participants(
     page = min(int(number), LAST_PAGE) if number.isascii() and number.isdecimal() else 1
     page = max(page, 1)
     rows = session.execute(
-        select(Participation, Unit.name, Unit.level, BridgePoint, EarlierReply, func.count().over())
+        select(
+            Participation,
+            Unit.name,
+            Unit.level,
+            BridgePoint,
+            EarlierReply,
+            func.count().over(),
+            PHONE_TO_CALL,
+        )
         .join(Unit, Unit.id == Participation.unit_id)
         .join(BridgePoint, BridgePoint.id == Participation.point_id)
         .outerjoin(
@@ -187,8 +196,9 @@ def _participants(
                 "level": word(LEVELS, level),
                 "point": point,
                 "before": before,
+                "phone": phone,
             }
-            for row, unit, level, point, before, _total in rows
+            for row, unit, level, point, before, _total, phone in rows
         ],
         total=total,
         page=page,

@@ -39,7 +39,7 @@ def reach_part(request: PageRequest, db: Database, point_id: RowId) -> Response[
     with db.reader() as session:
         point = point_by_id(session, point_id)
         require(session, request.user.actor, Permission.POINT_WRITE, point.unit_id, civil_day(now))
-        reach = reach_of(session, request.user.actor, point, begins, ends, now)
+        reach = _reach(session, request, point_id, begins, ends, now)
         return fragment("units/outage_reach.html", reach=reach)
 
 
@@ -56,12 +56,12 @@ def new_outage(request: PageRequest, form: FormMultiDict, db: Database, point_id
                 session, request.user.actor, point_id, begins, ends, values["reason"], now
             )
             _name_in_fault(session, values, point_id, outage.id)
-            point = point_by_id(session, point_id)
-            reach = reach_of(session, request.user.actor, point, begins, ends, now)
+            reach = _reach(session, request, point_id, begins, ends, now)
             _require_seen(reach, values)
-    except _NotSeenError as unseen:
-        refused = Refused("outage", values, {}, HTTP_409_CONFLICT, unseen.reach)
+    except _NotSeenError:
         with db.reader() as session:
+            reach = _reach(session, request, point_id, begins, ends, now)
+            refused = Refused("outage", values, {}, HTTP_409_CONFLICT, reach)
             return point_view(request, session, point_id, now, refused)
     except (Invalid, Conflict) as wrong:
         with db.reader() as session:
@@ -73,13 +73,22 @@ def new_outage(request: PageRequest, form: FormMultiDict, db: Database, point_id
 class _NotSeenError(Exception):
     """More meetings are touched than the form showed; leaving the transaction undoes the outage."""
 
-    def __init__(self, reach: Reach) -> None:
-        self.reach = reach
-
 
 def _require_seen(reach: Reach, values: Values) -> None:
     if reach.total > (read_number(values["seen"]) or 0):
-        raise _NotSeenError(reach)
+        raise _NotSeenError
+
+
+def _reach(
+    session: Session,
+    request: PageRequest,
+    point_id: int,
+    begins: datetime,
+    ends: datetime | None,
+    now: datetime,
+) -> Reach:
+    point = point_by_id(session, point_id)
+    return reach_of(session, request.user.actor, point, begins, ends, now)
 
 
 def _name_in_fault(session: Session, values: Values, point_id: int, outage_id: int) -> None:

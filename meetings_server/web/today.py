@@ -23,6 +23,7 @@ from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply,
 from rooms.outages import Outage
 from rooms.people import Role
 from rooms.policies import Actor, Permission, governed
+from rooms.technicians import PHONE_TO_CALL
 from rooms.workdays import add_working_days, latest_invitation_day
 
 AHEAD = timedelta(days=30)
@@ -269,7 +270,7 @@ def _faults(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
                 Meeting.title,
                 Unit.name.label("unit"),
                 BridgePoint.name.label("point"),
-                BridgePoint.technician_phone,
+                PHONE_TO_CALL.label("technician_phone"),
                 PointState.note,
                 PointState.since,
             )

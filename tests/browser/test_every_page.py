@@ -77,11 +77,17 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/minutes/{minutes_id:int}": (SECRETARY, LEADER),
     "/minutes/{minutes_id:int}/preview": (SECRETARY,),
     "/minutes/{minutes_id:int}/versions": (SECRETARY,),
+    "/faults": (TECHNICIAN, OPERATOR),
+    "/faults/{fault_id:int}": (TECHNICIAN, OPERATOR),
     "/points/{point_id:int}": (TECHNICIAN, CLERK),
+    "/points/{point_id:int}/checkin": (OPERATOR,),
+    "/points/{point_id:int}/door": (TECHNICIAN,),
+    "/points/{point_id:int}/faults/new": (OPERATOR, TECHNICIAN),
     "/search": (SECRETARY,),
     "/tasks": (SECRETARY, CLERK),
     "/units": (SECRETARY, TECHNICIAN),
     "/units/{unit_id:int}": (SECRETARY, CLERK),
+    "/units/{unit_id:int}/doors": (TECHNICIAN,),
     "/units/{unit_id:int}/points/new": (TECHNICIAN,),
     "/why/directive/{directive_id:int}": (CLERK,),
     "/why/meeting/{meeting_id:int}": (OPERATOR, SECRETARY),
@@ -91,6 +97,8 @@ PAGES: Mapping[str, tuple[str, ...]] = {
 
 # Further faces of the same routes, for the first who opens them.
 QUERIES: Mapping[str, tuple[str, ...]] = {
+    "/faults": ("?state=all&unit=006",),
+    "/units/{unit_id:int}/doors": ("?below=1&paper=a5",),
     "/meetings": ("?view=month", "?view=day", "?view=list"),
     "/directives": ("?box=sent", "?box=drafts"),
     "/search": ("?q=dong+da",),
@@ -124,6 +132,8 @@ NOT_PAGES = {
     "/metrics",
     "/minutes/{minutes_id:int}/paper.docx",
     "/minutes/{minutes_id:int}/paper.pdf",
+    "/points/{point_id:int}/code.svg",
+    "/points/{point_id:int}/reach",
     "/readyz",
     "/search/suggest",
     "/units.csv",
@@ -245,6 +255,7 @@ def lived_in(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 "delivery_id": _ask(
                     program, "SELECT id FROM outbox_delivery WHERE unit_id = ?", ward
                 ),
+                "fault_id": _ask(program, "SELECT id FROM fault WHERE solved_at IS NULL"),
                 "minutes_id": _ask(program, "SELECT id FROM minutes"),
                 "number": _ask(program, "SELECT id FROM audit_entry WHERE act = 'change'"),
             },
