@@ -13,9 +13,11 @@ from typing import ClassVar
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from rooms.addresses import mail_address, telephone
 from rooms.administrators import administrators_kept
+from rooms.folding import fold
 from rooms.hierarchy import Unit, unit_by_id
-from rooms.kernel import Conflict, FieldInvalid, NotFound
+from rooms.kernel import Conflict, FieldInvalid, NotFound, bounded_text, require_text
 from rooms.people import NewPerson, Person, Role, RoleGrant, UnknownPerson, add_person, grant_role
 from rooms.policies import Actor, NotPermitted, Permission, governed, require
 
@@ -83,6 +85,38 @@ def open_account(
         raise FieldInvalid("unit", "unit_ended", str(unit.valid_until))
     person = add_person(session, new, unit.id, on)
     grant_role(session, person.id, role, unit.id, valid_from or on, valid_until)
+    return person
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What may change of a person; their user name stays."""
+
+    name: str
+    title: str
+    email: str
+    phone: str
+    unit_id: int
+
+
+def describe(session: Session, actor: Actor, person_id: int, said: Particulars, on: date) -> Person:
+    """Change a person's name, office and contact, or move them to another unit one governs.
+
+    Their roles stay where they are. Raises as `person_under`, `UnknownUnit`, `FieldInvalid`.
+    """
+    person = person_under(session, actor, person_id, on)
+    name = require_text("name", said.name, 120)
+    title = bounded_text("title", said.title, 120)
+    email, phone = mail_address("email", said.email), telephone("phone", said.phone)
+    if said.unit_id != person.unit_id:
+        unit = unit_by_id(session, said.unit_id, on)
+        require(session, actor, Permission.PERSON_WRITE, unit.id, on)
+        if unit.valid_until is not None and unit.valid_until <= on:
+            raise FieldInvalid("unit", "unit_ended", str(unit.valid_until))
+    person.name, person.folded = name, fold(f"{name} {person.username}")
+    person.title, person.email, person.phone = title, email, phone
+    person.unit_id = said.unit_id
+    session.flush()
     return person
 
 

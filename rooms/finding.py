@@ -17,6 +17,7 @@ from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.meetings import Meeting, Participation, visible
 from rooms.people import Person, Role, RoleGrant
 from rooms.policies import Actor, Permission, governed, holding
+from rooms.substitutions import away_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ class PeopleWanted:
     """A unit's id: this unit and everything below it."""
     role: Role | None = None
     active: bool | None = True
+    away: bool = False
+    """Only those for whom somebody stands in on the day."""
 
 
 def people_looked_after(
@@ -169,6 +172,8 @@ def people_looked_after(
                 select(RoleGrant.person_id).where(RoleGrant.role == wanted.role.value, holding(on))
             )
         )
+    if wanted.away:
+        conditions.append(away_on(on))
     if wanted.active is not None:
         conditions.append(Person.active.is_(wanted.active))
     total = session.scalar(select(func.count()).select_from(Person).where(*conditions)) or 0

@@ -29,6 +29,8 @@ from rooms.policies import Actor, NotPermitted, require_in_person
 
 LONGEST_ABSENCE = 366
 """Days. Whoever is away for longer needs a successor, not a substitute."""
+FARTHEST = 1_830
+"""Days ahead on which something may begin."""
 LONGEST_NOTE = 200
 EVERY_ROLE = frozenset(Role)
 """All that the absent person holds, a role that they are given meanwhile among them."""
@@ -223,6 +225,8 @@ def checked_span(first: date, last: date, today: date, longest: int) -> date:
     """The first day after the span. Raises `FieldInvalid`."""
     if first < today:
         raise FieldInvalid("valid_from", "in_the_past")
+    if (first - today).days > FARTHEST:
+        raise FieldInvalid("valid_from", "too_far", FARTHEST)
     if last < first:
         raise FieldInvalid("valid_until", "before_first_day")
     if (last - first).days >= longest:

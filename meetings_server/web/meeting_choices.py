@@ -103,6 +103,17 @@ def everybody(session: Session, actor: Actor, query: str, on: date) -> list[Choi
     return _people(session, actor, query)
 
 
+def present_units(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
+    """Units of today by their code, the actor's own first: where people and roles belong."""
+    rows = session.execute(
+        select(Unit.code, Unit.name, Unit.level)
+        .where(valid_on(Unit, on), *has_words(Unit.folded.expression, query))
+        .order_by(case((Unit.id == actor.unit_id, 0), else_=1), Unit.position, Unit.id)
+        .limit(MOST_CHOICES)
+    )
+    return [_choice(code, name, f"{word(LEVELS, level)} · {code}") for code, name, level in rows]
+
+
 def _holding(role: Role, on: date) -> ColumnElement[bool]:
     return Person.id.in_(
         select(RoleGrant.person_id).where(RoleGrant.role == role.value, holding(on))
@@ -135,6 +146,7 @@ SOURCES = {
     "points": main_points,
     "chairs": officials,
     "secretaries": secretaries,
+    "present-units": present_units,
     "people": everybody,
 }
 
