@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from meetings_server.database import Database
 from meetings_server.identity.sessions import open_session
-from meetings_server.identity.tokens import create_token
+from meetings_server.identity.tokens import ALL_SCOPES, create_token
 from meetings_server.serving import make_server
 from meetings_server.settings import Settings
 from rooms.kernel import utcnow
@@ -182,9 +182,11 @@ class Served:
     def live_url(self) -> str:
         return self.url.replace("http://", "ws://")
 
-    def token(self, username: str) -> str:
+    def token(self, username: str, *scopes: str) -> str:
+        """One that opens everything, unless scopes are named."""
         with self.db.transaction() as session:
-            return create_token(session, self.city.actors[username].person_id, "test", utcnow())
+            person_id = self.city.actors[username].person_id
+            return create_token(session, person_id, "test", utcnow(), 1, scopes or ALL_SCOPES)
 
     def cookie(self, username: str) -> str:
         with self.db.transaction() as session:

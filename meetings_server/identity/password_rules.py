@@ -56,13 +56,18 @@ def require_sound(password: str, words: Iterable[str], shortest: int) -> None:
         raise FieldInvalid("password", "too_long", LONGEST)
     if "\0" in chosen:
         raise FieldInvalid("password", "control_characters")
-    bare = re.sub(r"[\W_]", "", fold(chosen))
+    bare = _bare(chosen)
     if _is_recited(bare or chosen):
         raise FieldInvalid("password", "too_simple")
-    if _is_common(bare):
+    if _is_common(chosen, bare):
         raise FieldInvalid("password", "too_common")
     if _is_of_context(bare, words):
         raise FieldInvalid("password", "about_you")
+
+
+def _bare(text: str) -> str:
+    """Letters and digits alone, without diacritics and capitals."""
+    return re.sub(r"[\W_]", "", fold(text))
 
 
 def _is_recited(text: str) -> bool:
@@ -76,16 +81,19 @@ def _is_recited(text: str) -> bool:
 @cache
 def _common() -> frozenset[str]:
     folder = files("meetings_server.identity") / "common_passwords"
-    return frozenset(
-        re.sub(r"[\W_]", "", fold(line))
+    lines = [
+        line
         for name in ("django-5.2.txt", "vietnamese.txt")
         for line in (folder / name).read_text(encoding="utf-8").splitlines()
-    )
+    ]
+    return frozenset(lines) | {_bare(line) for line in lines} - {""}
 
 
-def _is_common(bare: str) -> bool:
+def _is_common(chosen: str, bare: str) -> bool:
     """On the list, also with digits before or behind, or twice."""
     listed = _common()
+    if chosen.casefold() in listed:
+        return True
     stem = bare.strip("0123456789")
     half = bare[: len(bare) // 2]
     return (

@@ -57,7 +57,11 @@ def use_code(session: Session, person_id: int, typed: str, now: datetime) -> boo
     if used.first() is None:
         return False
     audited(
-        session, "change", "recovery_code", record=("person", person_id), after={"used_at": now}
+        session,
+        "change",
+        "recovery_code",
+        record=("person", person_id),
+        after={"used_at": now.isoformat()},
     )
     return True
 

@@ -68,6 +68,15 @@ def test_a_board_sees_a_check_in_within_a_second(served: Served) -> None:
         assert seen["levels"] == [["ward", 4, 1, 0, 0, 0]]
 
 
+def test_a_token_may_be_made_for_watching_alone(served: Served) -> None:
+    watching = served.token("kythuat", "attendance:read")
+    with line(served.live_url, served.meeting_id, token=watching) as board:
+        board.next_of("snapshot")
+        refused = board.ask(id=1, point=served.city.points["00181"], state="present")
+        assert (refused["type"], refused["code"]) == ("error", "scope_missing")
+        assert "attendance:write" in refused["detail"]
+
+
 def test_what_a_client_holds_is_what_the_call_answers(served: Served) -> None:
     scopes = {"thuky": "", "thuky.dongda": "", "truc.vanmieu": "", "lanhdao": "?scope=006"}
     for username, query in scopes.items():
@@ -280,6 +289,7 @@ def test_closing_codes(served: Served) -> None:
     token = served.token("truc.vanmieu")
     assert closing_code(served) == 4401
     assert closing_code(served, token="mt_wrong") == 4401
+    assert closing_code(served, token=served.token("thuky", "meetings:read")) == 4403
     assert closing_code(served, 999_999, token=token) == 4404
     assert closing_code(served, 2**40, token=token) == 4404
     assert closing_code(served, token=token, query="?scope=00178") == 4403

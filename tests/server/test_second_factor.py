@@ -168,6 +168,7 @@ def test_the_way_of_a_second_factor(client: Client, city: City, enter: Enter, db
         assert login.second_factor, "the other login has ended, this one has shown both"
 
     # From now on the password is half of the way.
+    client.cookies.clear()
     assert post(client, "/login", username="thuky", password=PASSWORD, next="/units")[:2] == (
         303,
         "/login/code",
