@@ -7,7 +7,7 @@ never how to join: that stands behind the login.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column
 from rooms.bridge_points import BridgePoint, point_by_id
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import Base, Denied, NotFound, UTCDateTime, civil_day
+from rooms.lineage import own_units
 from rooms.meetings import (
     PUBLISHED,
     Meeting,
@@ -248,7 +249,7 @@ def read_feed(session: Session, token: str, now: datetime) -> Feed:
     if feed is None:
         raise UnknownFeed
     kind = FeedKind(feed.kind)
-    name, shown, ever = _contents(session, kind, feed.of_id)
+    name, shown, ever = _contents(session, kind, feed.of_id, civil_day(now))
     modified = (
         select(MeetingChange.meeting_id, func.max(MeetingChange.at).label("at"))
         .group_by(MeetingChange.meeting_id)
@@ -278,7 +279,7 @@ def read_feed(session: Session, token: str, now: datetime) -> Feed:
 
 
 def _contents(
-    session: Session, kind: FeedKind, of_id: int
+    session: Session, kind: FeedKind, of_id: int, on: date
 ) -> tuple[str, ColumnElement[bool], ColumnElement[bool]]:
     """The calendar's name, the meetings it shows, and all that it may ever have shown."""
     if kind is FeedKind.POINT:
@@ -287,13 +288,14 @@ def _contents(
         own: list[ColumnElement[bool]] = []
     elif kind is FeedKind.UNIT:
         name = session.scalar(select(Unit.name).where(Unit.id == of_id))
-        mine = Participation.unit_id == of_id
-        own = [Meeting.host_unit_id == of_id]
+        units = own_units(of_id, on)
+        mine = Participation.unit_id.in_(units)
+        own = [Meeting.host_unit_id.in_(units)]
     else:
         # Whoever has left reads nothing any more.
         person = session.scalar(select(Person).where(Person.id == of_id, Person.active))
         name = person.name if person else None
-        mine = Participation.unit_id == (person.unit_id if person else 0)
+        mine = Participation.unit_id.in_(own_units(person.unit_id if person else 0, on))
         own = [Meeting.chair_id == of_id, Meeting.created_by == of_id]
     if name is None:
         raise UnknownFeed

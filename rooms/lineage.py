@@ -218,6 +218,26 @@ def require_existing(session: Session, unit_id: int, on: date) -> None:
         raise UnitEnded(unit.name, unit.valid_until)
 
 
+def own_units(unit_id: int, on: date) -> Select[int]:
+    """Ids of a unit, of those that will take its place, and of those whose affairs it keeps.
+
+    Before the day of a reorganisation an invitation may already name a unit that does not exist yet:
+    it is its predecessors' business until then.
+    """
+    return (
+        select(UnitAncestry.unit_id)
+        .join(Unit, Unit.id == UnitAncestry.unit_id)
+        .where(
+            UnitAncestry.ancestor_id == unit_id,
+            valid_on(UnitAncestry, on),
+            or_(
+                Unit.id == unit_id,
+                and_(UnitAncestry.depth == 1, or_(Unit.valid_from > on, Unit.valid_until <= on)),
+            ),
+        )
+    )
+
+
 AS_OF = "@"
 
 

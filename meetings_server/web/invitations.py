@@ -19,6 +19,7 @@ from rooms.bridge_points import BridgePoint
 from rooms.earlier_replies import former_reply
 from rooms.hierarchy import Unit
 from rooms.kernel import LARGEST_ID, DomainError, FieldInvalid, civil_day, utcnow
+from rooms.lineage import own_units
 from rooms.meetings import AWAITED, Meeting, Participation, Reply
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed, holds
@@ -57,7 +58,7 @@ def invitations_page(request: PageRequest, db: Database) -> Response[str]:
     wanted = and_(
         standing(),
         governed(actor, Permission.MEETING_READ, Participation.unit_id, today),
-        *([] if below else [Participation.unit_id == actor.unit_id]),
+        *([] if below else [Participation.unit_id.in_(own_units(actor.unit_id, today))]),
     )
     with db.reader() as session:
         rows = session.execute(

@@ -21,6 +21,7 @@ from rooms.earlier_replies import EarlierReply, latest_of
 from rooms.folding import has_words
 from rooms.hierarchy import Unit, load_tree
 from rooms.kernel import civil_day, utcnow
+from rooms.lineage import own_units
 from rooms.meetings import (
     OPEN_FOR_CHANGE,
     Meeting,
@@ -115,7 +116,7 @@ def meeting_view(
         may_change=may_change,
         sees_all=sees_all,
         can_edit=may_change and meeting.state in {state.value for state in OPEN_FOR_CHANGE},
-        mine=_own_invitation(session, actor, meeting.id),
+        mine=_own_invitation(session, actor, meeting.id, today),
         latest_day=latest_invitation_day(meeting.day),
         is_late=today > latest_invitation_day(meeting.day),
         is_near=now >= meeting.held_from - timedelta(hours=12),
@@ -217,12 +218,14 @@ def _replied(reply: str) -> ColumnElement[bool]:
     return Participation.reply == reply
 
 
-def _own_invitation(session: Session, actor: Actor, meeting_id: int) -> Participation | None:
+def _own_invitation(
+    session: Session, actor: Actor, meeting_id: int, today: date
+) -> Participation | None:
     return session.scalars(
         select(Participation)
         .where(
             invited(meeting_id),
-            Participation.unit_id == actor.unit_id,
+            Participation.unit_id.in_(own_units(actor.unit_id, today)),
             Participation.is_main.is_(False),
             Participation.invited_at.is_not(None),
         )

@@ -204,13 +204,13 @@ def _plan(form: FormMultiDict, typed: Typed) -> Plan | None:
 def _file(form: FormMultiDict, typed: Typed, name: str) -> bytes | None:
     upload: Any = form.get(name)
     if not isinstance(upload, UploadFile) or not upload.filename:
-        typed.refuse(name, _("Choose a CSV file."))
+        typed.refuse(name, _("Choose a file, CSV or XLSX."))
         return None
     content: bytes = upload.file.read(LARGEST + 1)
     if len(content) > LARGEST:
         typed.refuse(
             name,
-            _("The file is too large; a list of units has at most {megabytes} MB.").format(
+            _("The file is too large; it may have {megabytes} MB.").format(
                 megabytes=LARGEST // 1024**2
             ),
         )

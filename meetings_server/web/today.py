@@ -19,6 +19,7 @@ from rooms.bridge_points import BridgePoint
 from rooms.fault_lists import FaultLine, Wanted, list_faults
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
+from rooms.lineage import own_units
 from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply, visible
 from rooms.outages import Outage
 from rooms.people import Role
@@ -129,7 +130,7 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
         )
         .join(BridgePoint, BridgePoint.id == Participation.point_id)
         .where(
-            Participation.unit_id == actor.unit_id,
+            Participation.unit_id.in_(own_units(actor.unit_id, day)),
             Participation.withdrawn_at.is_(None),
             Participation.invited_at.is_not(None),
         )
@@ -214,7 +215,7 @@ def _desk(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
             func.count().over().label("total"),
         )
         .join(Meeting, Meeting.id == Participation.meeting_id)
-        .where(standing(), waiting(now), Participation.unit_id == actor.unit_id)
+        .where(standing(), waiting(now), Participation.unit_id.in_(own_units(actor.unit_id, today)))
         .order_by(Meeting.starts_at, Participation.id)
         .limit(MOST_LINES)
     ).all()
@@ -245,8 +246,8 @@ def _desk(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
 
 def _reading(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
     """What is new to read: documents sent to the unit, minutes of meetings one may see."""
-    own_unit = select(Unit.id).where(Unit.id == actor.unit_id)
-    seen.fresh = incoming(session, own_unit, Search(rows=MOST_LINES), now).lines
+    own = own_units(actor.unit_id, civil_day(now))
+    seen.fresh = incoming(session, own, Search(rows=MOST_LINES), now).lines
     seen.minutes = list(
         session.execute(
             select(Minutes.id, Meeting.id.label("meeting_id"), Meeting.title, Minutes.issued_at)
