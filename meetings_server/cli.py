@@ -21,16 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from meetings_server import migrations
-from meetings_server.database import Database
+from meetings_server.command_line import Failure, open_database
 from meetings_server.errors import sentence
 from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
 from meetings_server.identity.passwords import set_password
 from meetings_server.identity.tokens import ALL_SCOPES, SCOPES
 from meetings_server.identity.tokens import create_token as new_token
+from meetings_server.list_commands import COMMANDS as LIST_COMMANDS
 from meetings_server.settings import SettingInvalid, Settings, read_settings
 from rooms.auditing import Doer, Login, acting
-from rooms.catalogue import parse_units
-from rooms.hierarchy import UnitsNotSound, import_units, unit_by_code
+from rooms.hierarchy import UnitsNotSound, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.people import NewPerson, Person, Role, UnknownPerson, add_person, grant_role
 from rooms.reorganisation import PlanNotSound
@@ -38,25 +38,6 @@ from rooms.reorganisation import PlanNotSound
 log = logging.getLogger(__name__)
 
 DAY = click.DateTime(["%Y-%m-%d"])
-
-
-class Failure(click.ClickException):
-    """The work failed: one line on standard error, status 1."""
-
-    exit_code = 1
-
-    def show(self, file: object = None) -> None:
-        del file
-        click.echo(f"meetings-server: {self.message}", err=True)
-
-
-def _who_and_where() -> str:
-    """Account and machine, `root@meetings`: what a command does is done by whoever may run it."""
-    try:
-        return f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):
-        # A container may run under a number that no account has.
-        return platform.node()
 
 
 class Program(click.Group):
@@ -73,6 +54,15 @@ class Program(click.Group):
             log.debug("the command failed", exc_info=refused)
             said = str(refused.orig).strip().splitlines() or [type(refused.orig).__name__]
             raise Failure(f"the database cannot be used: {said[0].strip()}") from None
+
+
+def _who_and_where() -> str:
+    """Account and machine, `root@meetings`: what a command does is done by whoever may run it."""
+    try:
+        return f"{getpass.getuser()}@{platform.node()}"
+    except (KeyError, OSError):
+        # A container may run under a number that no account has.
+        return platform.node()
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,13 +99,6 @@ def progress_line() -> Iterator[Callable[[str, int, int], None]]:
     finally:
         if shown:
             click.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _open(settings: Settings) -> Database:
-    database = Database(settings.effective_database_url)
-    if migrations.current(database) != migrations.newest():
-        raise Failure("the database is not at the newest revision; run: meetings-server migrate")
-    return database
 
 
 @program.command()
@@ -164,30 +147,8 @@ def migrate(settings: Settings) -> None:
     click.echo(f"at revision {migrations.newest()}")
 
 
-@program.command("import-units")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--valid-from", type=DAY, help="First day of the units.  [default: today]")
-@click.option("--dry-run", is_flag=True, help="Check only, change nothing.")
-@click.pass_obj
-def import_units_command(
-    settings: Settings, file: Path, valid_from: date | None, *, dry_run: bool
-) -> None:
-    """Bring in a CSV file of units (code, parent_code, level, kind, name, lat, lon, email, phone)."""
-    first = _as_day(valid_from)
-    database = _open(settings)
-    try:
-        rows = parse_units(file.read_bytes())
-        with database.transaction() as session:
-            count = import_units(session, rows, first)
-            if dry_run:
-                session.rollback()
-    except UnitsNotSound as unsound:
-        for line, column, trouble, value in unsound.problems[:100]:
-            click.echo(f"{file}:{line}: {column}: {trouble} {value!r}", err=True)
-        raise Failure(f"{len(unsound.problems)} faults; nothing was imported") from None
-    except DomainError as refusal:
-        raise Failure(sentence(refusal)) from None
-    click.echo(f"{count} units{' would be' if dry_run else ''} imported, valid from {first}")
+for command in LIST_COMMANDS:
+    program.add_command(command)
 
 
 @program.command()
@@ -226,7 +187,7 @@ def reorganise(
     day = _as_day(on)
     try:
         read = read_plan(plan, units)
-        database = _open(settings)
+        database = open_database(settings)
         if dry_run:
             with database.reader() as session:
                 for line in show(session, read, day):
@@ -282,7 +243,7 @@ def create_user(
     now = utcnow()
     today = civil_day(now)
     try:
-        with _open(settings).transaction() as session:
+        with open_database(settings).transaction() as session:
             home = unit_by_code(session, unit, today)
             person = add_person(session, NewPerson(username, name, title, email), home.id, today)
             grant_role(session, person.id, Role(role), home.id, today)
@@ -310,7 +271,7 @@ def create_token(
 ) -> None:
     """Make an API token for a person; it is printed once and cannot be shown again."""
     try:
-        with _open(settings).transaction() as session:
+        with open_database(settings).transaction() as session:
             person = _active_person(session, username)
             click.echo(new_token(session, person.id, name, utcnow(), days, scopes or ALL_SCOPES))
     except DomainError as refusal:
@@ -326,7 +287,7 @@ def reset_second_factor(settings: Settings, username: str) -> None:
     from meetings_server.identity.sessions import end_all_sessions
 
     try:
-        with _open(settings).transaction() as session:
+        with open_database(settings).transaction() as session:
             person = _active_person(session, username)
             there = remove_second_factor(session, person.id)
             end_all_sessions(session, person.id)
@@ -383,7 +344,7 @@ def backup(settings: Settings, file: Path) -> None:
 
     with progress_line() as tell:
         try:
-            saved = write_backup(_open(settings), settings.files, file, utcnow(), tell)
+            saved = write_backup(open_database(settings), settings.files, file, utcnow(), tell)
         except FileExistsError:
             raise Failure(f"{file} exists already; name a new file") from None
     rows = sum(saved.tables.values())

@@ -27,7 +27,7 @@ class ListKind:
     permission: Permission
     columns: tuple[str, ...]
     required: tuple[str, ...]
-    plan: Callable[[Session, Actor, Sheet, date, date, bool], Any]
+    plan: Callable[[Session, Any, Sheet, date, date, bool], Any]
     carry_out: Callable[[Session, Any, str | None], Any]
     rows: Callable[[Session, Actor, date], Sequence[Cells]]
     example: Callable[[], list[list[str]]]
@@ -45,7 +45,7 @@ class ListKind:
 
 
 def _plan_units(
-    session: Session, actor: Actor, sheet: Sheet, day: date, on: date, zeros: bool
+    session: Session, actor: Actor | None, sheet: Sheet, day: date, on: date, zeros: bool
 ) -> Plan:
     return units.plan_units(session, actor, sheet, day, on, zeros=zeros)
 
