@@ -8,6 +8,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from meetings_server.api import attendance as api_attendance
+from meetings_server.api import audit as api_audit
 from meetings_server.api import calendars as api_calendars
 from meetings_server.api import directives as api_directives
 from meetings_server.api import meetings as api_meetings
@@ -128,6 +129,7 @@ PLACES = [
 # Calls for programs, below /api/v1.
 CALLS = [
     api_attendance,
+    api_audit,
     api_calendars,
     api_directives,
     api_meetings,

@@ -45,6 +45,7 @@ READS: dict[str, tuple[str, ...]] = {
         "/directives/{directive_id:int}/files/{n:int}",
     ),
     "search:read": ("/search",),
+    "audit:read": ("/audit",),
 }
 
 WRITES: dict[str, tuple[Call, ...]] = {

@@ -249,3 +249,35 @@ def test_nobody_else_writes_past_the_record() -> None:
         if bare.search(path.read_text(encoding="utf-8"))
     }
     assert found == set(PAST_THE_RECORD)
+
+
+@pytest.mark.usefixtures("paper")
+def test_programs_read_the_record_page_by_page(client: Client, db: Database, city: City) -> None:
+    with db.transaction() as session:
+        administrator = city.actors["quantri"].person_id
+        secret = create_token(session, administrator, "SIEM", utcnow(), 30, ["audit:read"])
+    client.headers["authorization"] = f"Bearer {secret}"
+    read: list[int] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = client.get("/api/v1/audit", params={"limit": 10, "act": "create"} | cursor)
+        answer.raise_for_status()
+        page = answer.json()
+        read += [entry["id"] for entry in page["items"]]
+        if "next_cursor" not in page or page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    with db.reader() as session:
+        made = session.scalars(
+            select(AuditEntry.id).where(AuditEntry.act == "create").order_by(AuditEntry.id)
+        ).all()
+    assert read == list(made)
+    token = page["items"][-1]
+    assert (token["subject"], token["label"], token["part"]) == (
+        "api_token",
+        "Đinh Khánh Vân",
+        "SIEM",
+    )
+    assert "secret_hash" not in token["after"]
+    later = client.get("/api/v1/audit", params={"from": "2001-01-01", "to": "2001-01-31"})
+    assert later.json()["items"] == []
