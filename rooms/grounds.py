@@ -67,9 +67,7 @@ def at_units(
     """Grounds of one kind at these units, `total` of which there are; three statements."""
     reasons = explain_at(session, actor, permission, unit_ids, on)
     heritage = heritage_of(session, unit_ids, on)
-    names = dict(
-        session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(unit_ids))).tuples().all()
-    )
+    names = dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(unit_ids))).all())
     others = (total or len(unit_ids)) - len(unit_ids)
     return [
         Ground(
