@@ -12,6 +12,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict, UploadFile
 from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
 from litestar.status_codes import HTTP_200_OK, HTTP_409_CONFLICT, HTTP_422_UNPROCESSABLE_ENTITY
 
 from meetings_server.database import Database
@@ -32,7 +33,6 @@ from rooms.sheets import Sheet, SheetUnclear
 LARGEST = 10 * 1024 * 1024
 MOST_SHOWN = 200
 """Rows of one kind shown at once; the rest is counted."""
-PATHS = [f"/admin/import/{name}" for name in KINDS]
 TEXTS = ("valid_from", "digest", "seen", "zeros", "act", "sheet", "passwords")
 
 Page = Response[str] | Response[None]
@@ -135,16 +135,31 @@ def lists_page(request: PageRequest) -> Response[str]:
     return render(request, "admin/import.html", kinds=offered)
 
 
-@get(PATHS, include_in_schema=False, sync_to_thread=True)
-def list_page(request: PageRequest) -> Response[str]:
-    kind = kind_named(request, request.url.path.rpartition("/")[2])
-    return _page(request, kind, {"valid_from": str(civil_day(utcnow()))}, None)
+def _handlers_of(kind: ListKind) -> list[HTTPRouteHandler]:
+    """The page of a list and what it sends: a path of its own for each."""
+
+    @get(f"/admin/import/{kind.name}", include_in_schema=False, sync_to_thread=True)
+    def list_page(request: PageRequest) -> Response[str]:
+        kind.require(request)
+        return _page(request, kind, {"valid_from": str(civil_day(utcnow()))}, None)
+
+    @post(
+        f"/admin/import/{kind.name}",
+        include_in_schema=False,
+        sync_to_thread=True,
+        status_code=HTTP_200_OK,
+    )
+    def bring_in(
+        request: PageRequest, form: FormMultiDict, db: Database
+    ) -> Response[str] | Response[None]:
+        kind.require(request)
+        return _bring_in(request, form, db, kind)
+
+    return [list_page, bring_in]
 
 
-@post(PATHS, include_in_schema=False, sync_to_thread=True, status_code=HTTP_200_OK)
-def bring_in(request: PageRequest, form: FormMultiDict, db: Database) -> Page:
+def _bring_in(request: PageRequest, form: FormMultiDict, db: Database, kind: ListKind) -> Page:
     """Look at a file (`act` is `check`, `restore` or `keep`), or bring it in (`import`)."""
-    kind = kind_named(request, request.url.path.rpartition("/")[2])
     today = civil_day(utcnow())
     values = {text: text_of(form, text) for text in TEXTS}
     look, content = _received(form)
@@ -241,4 +256,4 @@ def _received(form: FormMultiDict) -> tuple[Look, bytes]:
     return look, content
 
 
-HANDLERS = [bring_in, list_page, lists_page]
+HANDLERS = [lists_page, *(handler for kind in KINDS.values() for handler in _handlers_of(kind))]
