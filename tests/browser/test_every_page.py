@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from meetings_server.app import create_app
 from meetings_server.settings import Settings
+from rooms.kernel import civil_day, utcnow
 from tests import programs
 from tests.browsing import Visitor, assert_accessible
 from tests.documents import PDF_BYTES
@@ -54,6 +56,9 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/admin/people/{person_id:int}": (ADMINISTRATOR,),
     "/admin/people/{person_id:int}/logins": (ADMINISTRATOR,),
     "/admin/people/{person_id:int}/away": (ADMINISTRATOR,),
+    "/admin/reorganisation": (ADMINISTRATOR,),
+    "/admin/reorganisation/new": (ADMINISTRATOR,),
+    "/admin/reorganisation/{reorganisation_id:int}": (ADMINISTRATOR,),
     "/admin/why": (ADMINISTRATOR,),
     "/calendars": (CLERK,),
     "/check-in": (OPERATOR,),
@@ -111,6 +116,7 @@ NOT_PAGES = {
     "/admin/audit.csv",
     "/admin/export/{filename:str}",
     "/admin/import/{name:str}/{filename:str}",
+    "/admin/reorganisation/{reorganisation_id:int}/progress",
     "/account/password",
     "/check-in/{meeting_id:int}/{point_id:int}/line",
     "/directives/proposal",
@@ -221,8 +227,19 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
     )
     secretary.get_by_role("button", name="Lưu dự thảo").click()
     secretary.wait_for_url(re.compile(r"/directives/\d+"), timeout=15_000)
+    _keep_plan(visitor.open(base_url=url))
     for page in visitor.pages:
         page.context.close()
+
+
+def _keep_plan(page: Page) -> None:
+    """A plan that is looked at and not applied."""
+    _log_in(page, ADMINISTRATOR)
+    page.goto("/admin/reorganisation/new")
+    page.locator("#field-source").select_option("reorganisation-hanoi-2025-07-01")
+    page.locator("#field-day").fill(f"{civil_day(utcnow()) + timedelta(days=90):%d/%m/%Y}")
+    page.locator("#plan-form button.btn-primary").click()
+    page.wait_for_url(re.compile(r"/admin/reorganisation/\d+"), timeout=15_000)
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +274,7 @@ def lived_in(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 ),
                 "fault_id": _ask(program, "SELECT id FROM fault WHERE solved_at IS NULL"),
                 "minutes_id": _ask(program, "SELECT id FROM minutes"),
+                "reorganisation_id": _ask(program, "SELECT id FROM reorganisation"),
                 "number": _ask(program, "SELECT id FROM audit_entry WHERE act = 'change'"),
             },
             _ask(program, "SELECT id FROM directive WHERE state = 'draft'"),
