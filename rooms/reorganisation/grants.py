@@ -168,7 +168,7 @@ def _administered(session: Session, comparison: Comparison) -> set[int]:
 
 def people_of(
     session: Session, unit_ids: Iterable[int], person_ids: Iterable[int]
-) -> list[Row[tuple[int, str, str, int]]]:
+) -> list[Row[Any]]:
     """Active people at home in one of the units, or named: id, name, office, home."""
     return list(
         session.execute(

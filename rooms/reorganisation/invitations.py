@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from rooms.booking import Occupancy
-from rooms.bridge_points import BridgePoint, EndpointKind
+from rooms.bridge_points import BridgePoint
+from rooms.endpoints import EndpointKind
 from rooms.kernel import Event, record
 from rooms.meetings import Meeting, MeetingChange, MeetingState, Participation
 from rooms.policies import Actor

@@ -236,16 +236,17 @@ def _people(session: Session, outlook: Outlook) -> list[PersonShift]:
             )
         )
     shifts = []
-    for person_id, name, title, unit_id in people_of(session, comparison.ended, grants):
-        heir = comparison.heirs.get(unit_id) if unit_id in comparison.ended else unit_id
+    for person in people_of(session, comparison.ended, grants):
+        home = person.unit_id
+        heir = comparison.heirs.get(home) if home in comparison.ended else home
         shifts.append(
             PersonShift(
-                person_id,
-                name,
-                title,
-                names.get(unit_id, ""),
+                person.id,
+                person.name,
+                person.title,
+                names.get(home, ""),
                 names.get(heir, "") if heir is not None else None,
-                tuple(grants.get(person_id, ())),
+                tuple(grants.get(person.id, ())),
             )
         )
     return shifts

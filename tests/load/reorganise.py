@@ -28,9 +28,10 @@ from meetings_server.effects import apply_effects
 from meetings_server.mail.outbox import DeliveryState, OutboxDelivery, OutboxMessage
 from meetings_server.migrations import migrate
 from rooms.booking import Occupancy
-from rooms.bridge_points import BridgePoint, EndpointKind
+from rooms.bridge_points import BridgePoint
 from rooms.catalogue import read_shipped
 from rooms.catalogue.successions import read_shipped_plan
+from rooms.endpoints import EndpointKind
 from rooms.hierarchy import Unit, import_units
 from rooms.kernel import civil_day, utcnow
 from rooms.meetings import Meeting, MeetingKind, MeetingState, Participation
