@@ -3,19 +3,20 @@
 from datetime import date
 from typing import Any
 
-from litestar import Response, get
+import msgspec
+from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from meetings_server.i18n import _, ngettext, short_day
+from meetings_server.i18n import _, current_language, ngettext, short_day
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import PageRequest
 from rooms.bridge_points import BridgePoint
 from rooms.folding import fold, has_words
-from rooms.hierarchy import Unit, load_tree, valid_on
+from rooms.hierarchy import Tree, Unit, load_tree, valid_on
 from rooms.kernel import civil_day, utcnow
 from rooms.lineage import former_units
 from rooms.people import Person, Role, RoleGrant
@@ -163,7 +164,7 @@ def choices(request: PageRequest, db: Database, what: str) -> Response[list[Choi
 
 
 @get("/meetings/tree", include_in_schema=False, sync_to_thread=True)
-def audience_tree(request: PageRequest, db: Database) -> Response[dict[str, Any]]:
+def audience_tree(request: PageRequest, db: Database) -> Response[bytes]:
     """The units of today for the audience's boxes, parents first: one row for each unit.
 
     Rows are `[code, index of the parent or -1, index of the level, name, folded name]`.
@@ -171,6 +172,13 @@ def audience_tree(request: PageRequest, db: Database) -> Response[dict[str, Any]
     del request  # the units are known to everyone who is logged in
     with db.reader() as session:
         tree = load_tree(session, civil_day(utcnow()))
+    packed = tree.once(("audience", current_language.get()), lambda: _packed(tree))
+    return Response(
+        packed, media_type=MediaType.JSON, headers={"cache-control": "private, max-age=300"}
+    )
+
+
+def _packed(tree: Tree) -> bytes:
     nodes = [node for root in tree.roots for node in tree.subtree(root.id)]
     place = {node.id: index for index, node in enumerate(nodes)}
     levels = tree.levels
@@ -188,7 +196,7 @@ def audience_tree(request: PageRequest, db: Database) -> Response[dict[str, Any]
             for node in nodes
         ],
     }
-    return Response(body, headers={"cache-control": "private, max-age=300"})
+    return msgspec.json.encode(body)
 
 
 HANDLERS = [choices, audience_tree]

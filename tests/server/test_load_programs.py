@@ -55,3 +55,14 @@ def test_reorganising_takes_few_statements_whatever_the_rooms() -> None:
     )
     assert max(counts.values()) <= 150, told
     assert "points per coming meeting [144]" in told
+
+
+@pytest.mark.slow
+def test_a_nation_takes_the_statements_of_a_city() -> None:
+    told = run("units.py", "--provinces", "2", "--runs", "1")
+    rows = re.findall(r"^(\w[\w ,]*?)\s+[\d.]+ ms.*\s(\d+)\s+(\d+)$", told, re.MULTILINE)
+    assert {"tree", "search", "picker", "preview", "API search"} <= {row[0] for row in rows}, told
+    assert re.search(r"computing [\d.]+ s\), \d+ units", told), told
+    for what, few, many in rows:
+        # The levels of a nation are more than those of a city: a unit's page names each way up.
+        assert int(many) <= int(few) + 4, f"{what}\n{told}"
