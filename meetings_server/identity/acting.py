@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.identity.sessions import LoginSession, SignedIn
@@ -23,8 +23,7 @@ def act_for_oneself(session: Session, user: SignedIn) -> None:
 
 
 def _set(session: Session, user: SignedIn, official_id: int | None) -> None:
-    session.execute(
-        update(LoginSession)
-        .where(LoginSession.secret_hash == user.login)
-        .values(acting_for_id=official_id)
-    )
+    # By the row itself, so that the record of changes has it.
+    login = session.scalar(select(LoginSession).where(LoginSession.secret_hash == user.login))
+    if login is not None:
+        login.acting_for_id = official_id

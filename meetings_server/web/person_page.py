@@ -191,7 +191,8 @@ def stop_role(request: PageRequest, form: FormMultiDict, db: Database, grant_id:
                 gap_accepted=bool(values["gap_accepted"]),
             )
     except DomainError as refusal:
-        return _refuse(request, db, person_id, f"end-{grant_id}", values, refusal)
+        which = "now" if text_of(form, "now") else "end"
+        return _refuse(request, db, person_id, f"{which}-{grant_id}", values, refusal)
     changed = end is not None and end > today
     return see_other(f"/admin/people/{person_id}", "role_changed" if changed else "role_ended")
 
