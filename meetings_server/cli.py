@@ -29,7 +29,7 @@ from meetings_server.identity.tokens import ALL_SCOPES, SCOPES
 from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.list_commands import COMMANDS as LIST_COMMANDS
 from meetings_server.settings import SettingInvalid, Settings, read_settings
-from rooms.auditing import Doer, Login, acting
+from rooms.auditing import Doer, Login, acting, audited
 from rooms.hierarchy import UnitsNotSound, unit_by_code
 from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.people import NewPerson, Person, Role, UnknownPerson, add_person, grant_role
@@ -328,9 +328,17 @@ def doctor(settings: Settings, audit_head: str | None, *, all_files: bool) -> No
     except ValueError as wrong:
         raise click.BadParameter(str(wrong), param_hint="--audit-head") from None
     healthy = True
-    for finding in examine(settings, all_files=all_files, noted=noted):
-        healthy = healthy and finding.sound
-        click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
+    with progress_line() as tell:
+        for finding in examine(
+            settings,
+            all_files=all_files,
+            noted=noted,
+            tell=lambda done, total: tell("record of changes", done, total),
+        ):
+            healthy = healthy and finding.sound
+            if sys.stderr.isatty():
+                click.echo("\r\x1b[K", nl=False, err=True)
+            click.echo(f"{'ok  ' if finding.sound else 'FAIL'} {finding.what}: {finding.found}")
     if not healthy:
         raise Failure("not healthy; see the lines marked FAIL")
 
@@ -342,9 +350,14 @@ def backup(settings: Settings, file: Path) -> None:
     """Save all tables and documents in one new FILE (a ZIP) while the server goes on working."""
     from meetings_server.backups import write_backup
 
+    database = open_database(settings)
+    if not file.exists():
+        # Everything leaves: before it does, the record says so, also the one that is saved.
+        with database.transaction() as session:
+            audited(session, "backup", "backup", after={"file": file.name})
     with progress_line() as tell:
         try:
-            saved = write_backup(open_database(settings), settings.files, file, utcnow(), tell)
+            saved = write_backup(database, settings.files, file, utcnow(), tell)
         except FileExistsError:
             raise Failure(f"{file} exists already; name a new file") from None
     rows = sum(saved.tables.values())

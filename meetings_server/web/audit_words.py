@@ -64,6 +64,7 @@ SUBJECTS: dict[str, str] = {
     "attendance_entry": mark("Check-in"),
     "outbox_delivery": mark("Mail to a recipient"),
     "audit_entry": mark("Record of changes"),
+    "backup": mark("Backup of everything"),
 }
 
 LOGINS: dict[str, str] = {
