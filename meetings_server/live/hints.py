@@ -8,6 +8,7 @@ it also goes out as NOTIFY, for the other processes.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from threading import Event as Flag
 from threading import Thread
 from typing import Any
@@ -22,12 +23,14 @@ from meetings_server.database import Database
 from rooms.attendance import note_meeting_change
 from rooms.kernel import Event, utcnow
 from rooms.meetings import (
+    Meeting,
     MeetingCancelled,
     MeetingChanged,
     MeetingEnded,
     MeetingPostponed,
     MeetingStarted,
 )
+from rooms.reorganisation import MeetingsReaimed
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,9 @@ RECONNECT_SECONDS = 1.0
 
 CHANGES = (MeetingStarted, MeetingEnded, MeetingChanged, MeetingCancelled, MeetingPostponed)
 
+WATCHED_AHEAD = timedelta(days=1)
+"""How long before a meeting somebody may be looking at its board."""
+
 Tell = Callable[[int | None], None]
 """Called on the event loop with a meeting's id, or with None where anything may have changed."""
 
@@ -47,8 +53,20 @@ def take_revision(session: Session, fact: Any) -> None:
     note_meeting_change(session, fact.meeting_id, utcnow())
 
 
+def take_revisions(session: Session, fact: MeetingsReaimed) -> None:
+    """A reorganisation aims hundreds of meetings anew; boards are open for those that are near."""
+    near = session.scalars(
+        select(Meeting.id).where(
+            Meeting.id.in_(fact.meeting_ids), Meeting.starts_at < fact.at + WATCHED_AHEAD
+        )
+    )
+    for meeting_id in near.all():
+        note_meeting_change(session, meeting_id, fact.at)
+
+
 EFFECTS: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
-    (kind, take_revision) for kind in CHANGES
+    *((kind, take_revision) for kind in CHANGES),
+    (MeetingsReaimed, take_revisions),
 ]
 
 
