@@ -33,5 +33,7 @@ document.addEventListener("toggle", (event) => {
 }, true);
 // What is typed first: the form that stands open begins with what its first days touch.
 for (const form of document.querySelectorAll("form[data-reach]")) {
-  form.addEventListener("focusin", () => form.querySelector("[name=seen]") || look(form), { once: true });
+  const first = () => form.querySelector("[name=seen]") || look(form);
+  if (form.contains(document.activeElement)) first(); // somebody was quicker than this script
+  else form.addEventListener("focusin", first, { once: true });
 }
