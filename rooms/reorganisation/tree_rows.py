@@ -65,6 +65,7 @@ def _forget_units(session: Session) -> None:
 def _begin_units(session: Session, comparison: Comparison) -> dict[int, int]:
     day = comparison.day
     places = _positions(session, comparison)
+    contacts = _inherited_contacts(session, comparison)
     # A unit of a plan that was taken back has a span of no days; the same plan gives it days again.
     dormant = dict(
         session.execute(
@@ -74,6 +75,9 @@ def _begin_units(session: Session, comparison: Comparison) -> dict[int, int]:
     fresh, woken = [], []
     for unit_id, row in comparison.begun.items():
         facts = _facts(row) | {"position": places[unit_id], "valid_from": day, "valid_until": None}
+        facts |= {
+            name: value for name, value in contacts.get(unit_id, {}).items() if not facts[name]
+        }
         if row.code in dormant:
             woken.append({"id": dormant[row.code]} | facts)
         else:
@@ -88,6 +92,40 @@ def _begin_units(session: Session, comparison: Comparison) -> dict[int, int]:
         ).all()
     )
     return {unit_id: written[row.code] for unit_id, row in comparison.begun.items()}
+
+
+def _inherited_contacts(session: Session, comparison: Comparison) -> dict[int, dict[str, Any]]:
+    """Mail address and telephone for units that begin, from a unit they take over from.
+
+    A list by law names no mail addresses, and the invited must hear of what is changed: until the
+    new unit has an address of its own, the office reads that of the predecessor whose code it bears,
+    or else of the first that it is the main successor of.
+    """
+    known = {
+        unit_id: (code, email, phone)
+        for part in _parts(comparison.before.by_id)
+        for unit_id, code, email, phone in session.execute(
+            select(Unit.id, Unit.code, Unit.email, Unit.phone).where(
+                Unit.id.in_(part), Unit.email.is_not(None)
+            )
+        )
+    }
+    order = {unit_id: place for place, unit_id in enumerate(comparison.before.by_id)}
+    contacts: dict[int, dict[str, Any]] = {}
+    chosen: dict[int, tuple[bool, bool, int]] = {}
+    for passing in comparison.successions:
+        if passing.heir_id not in comparison.begun or passing.unit_id not in known:
+            continue
+        code, email, phone = known[passing.unit_id]
+        rank = (
+            code != comparison.begun[passing.heir_id].code,
+            not passing.is_main,
+            order[passing.unit_id],
+        )
+        if passing.heir_id not in chosen or rank < chosen[passing.heir_id]:
+            chosen[passing.heir_id] = rank
+            contacts[passing.heir_id] = {"email": email, "phone": phone}
+    return contacts
 
 
 def _facts(row: UnitRow) -> dict[str, Any]:
