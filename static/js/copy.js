@@ -2,6 +2,13 @@
 import { t } from "./i18n.js";
 import { say } from "./messages.js";
 
+// What is shown only once must be seen, wherever the form that made it stands.
+document.addEventListener("part:replaced", (event) => {
+  const shown = event.target.querySelector("[data-shown-once]");
+  shown?.focus({ preventScroll: true });
+  shown?.scrollIntoView({ block: "center" });
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copies]");
   if (!button) return;
