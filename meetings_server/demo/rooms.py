@@ -103,7 +103,7 @@ def _add_equipment(session: Session, tree: Tree, today: date) -> None:
 
 
 def _add_technicians(session: Session, tree: Tree, actors: dict[str, Actor]) -> None:
-    """The operator of a room first; the city's technician for the city, departments, districts."""
+    """The operator of a room first, then the city's technician, who has the city's rooms alone."""
     homes = {
         tree.by_code[code].id: actors[username].person_id
         for username, code in IN_THE_ROOM.items()
@@ -112,7 +112,7 @@ def _add_technicians(session: Session, tree: Tree, actors: dict[str, Actor]) -> 
     rows = []
     for point_id, unit_id in session.execute(select(BridgePoint.id, BridgePoint.unit_id)):
         people = [homes[unit_id]] if unit_id in homes else []
-        if tree.by_id[unit_id].level != "ward" or people:
+        if people or tree.by_id[unit_id].parent_id is None:
             people.append(actors["kythuat"].person_id)
         rows += [
             {"point_id": point_id, "person_id": person_id, "position": position}
