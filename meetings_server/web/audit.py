@@ -34,7 +34,7 @@ from meetings_server.web.units import asked_text
 from rooms.accounts import person_by_username
 from rooms.hierarchy import unit_by_code
 from rooms.kernel import FieldInvalid, NotFound, civil_day, utcnow
-from rooms.policies import NotPermitted, Permission, permissions_of
+from rooms.policies import NotPermitted, Permission
 from rooms.sheets import write_csv
 
 PAGE = 50
@@ -74,7 +74,7 @@ class Asked:
 
 
 def _require_somewhere(request: PageRequest) -> None:
-    if Permission.AUDIT_READ not in permissions_of(request.user.roles):
+    if Permission.AUDIT_READ not in request.user.rights:
         raise NotPermitted(Permission.AUDIT_READ.value, request.user.unit_name)
 
 
