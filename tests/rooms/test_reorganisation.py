@@ -45,7 +45,15 @@ from tests.factories import (
     unit_rows,
     working_day,
 )
-from tests.reorganised import AFTER, applied, city_plan, held_points, snapshot, standing
+from tests.reorganised import (
+    AFTER,
+    applied,
+    city_plan,
+    held_points,
+    snapshot,
+    standing,
+    succession_rows,
+)
 
 AHEAD = 14
 """Days from now to the day of the plan."""

@@ -44,7 +44,7 @@ from tests.factories import (
     meeting_request,
     scheduled_meeting,
 )
-from tests.rooms.test_reorganisation import AFTER, SUCCESSIONS, applied, city_plan, snapshot
+from tests.reorganised import AFTER, SUCCESSIONS, applied, city_plan, snapshot
 
 Units = Iterable[tuple[str, str | None, str, str, str]]
 
