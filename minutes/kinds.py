@@ -96,8 +96,21 @@ KINDS: Mapping[DocumentKind, Kind] = MappingProxyType(
     }
 )
 
-# A unit of one of these levels is led by its people's committee, which issues in its name.
-GOVERNED_LEVELS = frozenset({"province", "city", "district", "ward"})
+# A territory is led by its people's committee, which issues in its name. What a unit is, its kind
+# says; the names of levels are the data's own.
+TERRITORIES = frozenset(
+    {
+        "tỉnh",
+        "thành phố",
+        "quận",
+        "huyện",
+        "thị xã",
+        "phường",
+        "xã",
+        "thị trấn",
+        "đặc khu",
+    }
+)
 
 
 def kind_of(code: str) -> Kind:
@@ -108,9 +121,14 @@ def kind_of(code: str) -> Kind:
         raise FieldInvalid("kind", "unknown", code[:40]) from None
 
 
+def is_territory(unit: Unit | Node) -> bool:
+    """Whether a people's committee leads the unit, which is then no agency of another one."""
+    return unit.kind.casefold() in TERRITORIES
+
+
 def issuer_abbreviation(unit: Unit | Node) -> str:
     """`UBND` for a territory, for an agency the end of its code: `SNV` of `01-SNV`."""
-    if unit.level in GOVERNED_LEVELS:
+    if is_territory(unit):
         return "UBND"
     return unit.code.rpartition("-")[2]
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from minutes.content import Content
-from minutes.forms.letterhead import LEVEL_HEADINGS, committee, place_name
-from minutes.kinds import GOVERNED_LEVELS, DocumentKind, symbol_of
+from minutes.forms.letterhead import CITY, LEVEL_HEADINGS, committee, place_name
+from minutes.kinds import DocumentKind, is_territory, symbol_of
 from rooms.hierarchy import Node, Tree, Unit, load_tree
 from rooms.meetings import Meeting
 from rooms.people import Person
@@ -133,9 +133,7 @@ def gather_facts(session: Session, meeting: Meeting, content: Content) -> Facts:
     host = tree.by_id.get(meeting.host_unit_id) or session.get_one(Unit, meeting.host_unit_id)
     ancestry = tree.ancestry(host.id)
     names = _names(session, tree, content.unit_ids())
-    territory: Unit | Node = next(
-        (node for node in ancestry if node.level in GOVERNED_LEVELS), host
-    )
+    territory: Unit | Node = next((node for node in ancestry if is_territory(node)), host)
     return Facts(
         title=meeting.title,
         superior="" if host.id == territory.id else committee(territory.name),
@@ -172,9 +170,9 @@ def _names(session: Session, tree: Tree, unit_ids: set[int]) -> dict[int, str]:
 
 
 def _group(tree: Tree, unit_id: int, level: str) -> str:
-    if level in LEVEL_HEADINGS:
-        return LEVEL_HEADINGS[level]
     ancestry = tree.ancestry(unit_id)
+    if level in LEVEL_HEADINGS and ancestry and ancestry[-1].level == CITY:
+        return LEVEL_HEADINGS[level]
     return ancestry[1].name if len(ancestry) > 1 else ""
 
 

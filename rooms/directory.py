@@ -67,6 +67,23 @@ def _line(tree: Tree, node: Node) -> Line:
     return Line(node.id, node.code, node.level, node.kind, node.name, node.parent_id, below)
 
 
+def with_units_below(session: Session, ids: Collection[int], on: date) -> set[int]:
+    """Which of these units have others below them on a day. One statement, none for none."""
+    if not ids:
+        return set()
+    return set(
+        session.scalars(
+            select(UnitAncestry.ancestor_id)
+            .where(
+                UnitAncestry.ancestor_id.in_(ids),
+                UnitAncestry.depth == 1,
+                valid_on(UnitAncestry, on),
+            )
+            .distinct()
+        )
+    )
+
+
 def level_counts(session: Session, on: date) -> dict[str, int]:
     """How many units of each level there are on a day, the top level first."""
     return dict(load_tree(session, on).level_counts)

@@ -38,6 +38,7 @@ from minutes.receipts import (
     visible_directive,
 )
 from minutes.storage import FileDamaged, FileMissing, FolderStore
+from rooms.directory import with_units_below
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
 from rooms.policies import Actor
 
@@ -75,7 +76,7 @@ def _page(
     values: dict[str, str] | None = None,
     status: int = HTTP_200_OK,
 ) -> Response[str]:
-    """Six statements, whatever the number of recipients."""
+    """Seven statements, whatever the number of recipients."""
     actor, on = request.user.actor, civil_day(utcnow())
     directive, rights = rights_on(session, actor, directive_id, on)
     files = session.scalars(
@@ -85,6 +86,7 @@ def _page(
     ).all()
     is_draft = directive.state == DirectiveState.DRAFT.value
     readable = rights.reads_all or directive.state != DirectiveState.RECALLED.value
+    mine = [] if is_draft else receipts_at_desk(session, actor, directive.id, on)
     return render(
         request,
         "directives/page.html",
@@ -93,7 +95,8 @@ def _page(
         rights=rights,
         files=files if readable else [],
         previewed=readable and bool(files) and files[0].media_type == PDF,
-        mine=[] if is_draft else receipts_at_desk(session, actor, directive.id, on),
+        mine=mine,
+        above_others=with_units_below(session, [receipt.unit_id for receipt in mine], on),
         sendings=sendings(session, directive.id) if rights.reads_all and not is_draft else [],
         proposed=_proposed(session, directive) if is_draft and rights.writes else None,
         kind_word=kind_word,

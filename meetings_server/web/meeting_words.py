@@ -28,7 +28,7 @@ STATES: dict[str, str] = {
 LEVELS: dict[str, str] = {
     "nation": mark("Central level"),
     "province": mark("Provinces and cities"),
-    "city": mark("City"),
+    "city": mark("Provinces and cities"),
     "department": mark("Departments"),
     "district": mark("Districts"),
     "ward": mark("Wards and communes"),
@@ -37,7 +37,7 @@ LEVELS: dict[str, str] = {
 IN_A_SENTENCE: dict[str, str] = {
     "nation": mark("central units"),
     "province": mark("provinces and cities"),
-    "city": mark("cities"),
+    "city": mark("provinces and cities"),
     "department": mark("departments"),
     "district": mark("districts"),
     "ward": mark("wards and communes"),

@@ -51,6 +51,9 @@ def counted(level: str, number: int) -> str:
         text = ngettext("%(num)s national unit", "%(num)s national units", number)
     elif level == "province":
         text = ngettext("%(num)s province", "%(num)s provinces", number)
+    elif level == "city" and number > 1:
+        # The nation's provinces stand at this level beside its cities.
+        text = ngettext("%(num)s province or city", "%(num)s provinces and cities", number)
     elif level == "city":
         text = ngettext("%(num)s city", "%(num)s cities", number)
     elif level == "department":

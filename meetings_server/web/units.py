@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.i18n import _, short_day
 from meetings_server.reading import RowId, read_day, read_number
-from meetings_server.web.meeting_words import LEVELS, word, words
+from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
 from meetings_server.web.unit_words import ENDPOINTS, EXTENTS, ROLES, below_text, counted
 from rooms.catalogue import write_units
@@ -193,7 +193,7 @@ def units_page(request: PageRequest, db: Database) -> Response[str]:
             levels=levels,
             spans=spans,
             span=max((n for n, span in enumerate(spans) if span.first <= view.on), default=0),
-            level_options=[(level, text) for level, text in words(LEVELS) if level in levels],
+            level_options=[(level, word(LEVELS, level)) for level in levels],
             **WORDS,
             **shown,
         )

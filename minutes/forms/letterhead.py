@@ -12,8 +12,10 @@ PLACE_WORDS = (
     "Xã ",
     "Đặc khu ",
 )
+CITY = "city"
+# Below a city its levels have headings of their own; elsewhere units stand under the unit above.
 LEVEL_HEADINGS = {
-    "city": "Điểm cầu Thành phố",
+    CITY: "Điểm cầu Thành phố",
     "department": "Các sở, ban, ngành Thành phố",
     "district": "Các quận, huyện, thị xã",
 }
