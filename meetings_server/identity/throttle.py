@@ -40,8 +40,8 @@ class Kind:
 PASSWORD = Kind("", MOST_TOGETHER, MOST_PER_ACCOUNT)
 CODE = Kind("code", 5, 10)
 """Three of a million codes fit at any time, and only who knows the password gets here."""
-PROVIDER = Kind("provider", MOST_PER_ADDRESS, MOST_PER_ADDRESS * 100)
-"""Who it is, is known only when they come back: the address alone counts."""
+PROVIDER = Kind("provider", MOST_PER_ADDRESS, MOST_PER_ADDRESS)
+"""Who it is, is known only when they come back: the address stands for the account."""
 
 
 class LoginAttempt(Base):
@@ -76,7 +76,8 @@ def begin_attempt(
 ) -> int:
     """Count an attempt before it is checked; returns its id. Raises `TooManyAttempts`.
 
-    `name`: the user name as it was typed; for a code the person's id; for the provider nothing.
+    `name`: the user name as it was typed; for a code the person's id; for the provider the
+    address.
     """
     account = _account(kind, name)
     since = now - WINDOW

@@ -72,14 +72,14 @@ def to_the_provider(request: AnyRequest, db: Database, settings: Settings) -> Re
     try:
         # Asked before anything is written: a provider that is away leaves no traces.
         provider.metadata()
-        now = utcnow()
+        now, address = utcnow(), origin_of(request).address
         with db.transaction() as session:
-            begin_attempt(session, "", origin_of(request).address, now, PROVIDER)
+            begin_attempt(session, address, address, now, PROVIDER)
             leaving = depart(session, target, now)
-        address = provider.address_for(leaving, as_another="again" in request.query_params)
+        there = provider.address_for(leaving, as_another="again" in request.query_params)
     except DomainError as refusal:
         return _trouble(request, provider, refusal, target)
-    answer = see_other(address)
+    answer = see_other(there)
     answer.headers["cache-control"] = "no-store"
     set_cookie(answer, settings, oidc_flows.COOKIE, leaving.browser, oidc_flows.LASTS.seconds)
     return answer
@@ -91,9 +91,11 @@ def from_the_provider(request: AnyRequest, db: Database, settings: Settings) -> 
     provider = _provider(settings)
     answer = {name: str(value) for name, value in request.query_params.items()}
     browser = request.cookies.get(oidc_flows.COOKIE, "")
-    origin, now = origin_of(request), utcnow()
+    address, now = origin_of(request).address, utcnow()
     target = "/"
     try:
+        with db.transaction() as session:
+            begin_attempt(session, address, address, now, PROVIDER)
         if not 0 < len(answer.get("state", "")) <= LONGEST_STATE:
             raise AnswerNotAwaited
         with db.transaction() as session:
@@ -107,7 +109,7 @@ def from_the_provider(request: AnyRequest, db: Database, settings: Settings) -> 
         )
         with db.transaction() as session:
             person = person_of(session, provider.issuer, vouched.claims, settings.oidc_claim, now)
-            forget_failures(session, "", origin.address, PROVIDER)
+            forget_failures(session, address, address, PROVIDER)
             entry = enter(session, request, settings, person, now, proof=proof, target=target)
     except DomainError as refusal:
         return _trouble(request, provider, refusal, target)

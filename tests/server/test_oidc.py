@@ -22,6 +22,7 @@ from meetings_server.identity.second_factor import (
     enrolment_under_way,
 )
 from meetings_server.identity.sessions import COOKIE, OIDC, LoginSession
+from meetings_server.identity.throttle import PROVIDER, begin_attempt, forget_failures
 from meetings_server.settings import Settings
 from meetings_server.web.second_step import seal_of
 from rooms.kernel import utcnow
@@ -279,13 +280,24 @@ def test_a_role_may_demand_it_of_those_who_come_through_the_provider(
 
 @pytest.mark.usefixtures("city")
 def test_without_the_provider_passwords_go_on_working(
-    client: Client, settings: Settings, sign_in: SignIn, city: City
+    client: Client, settings: Settings, sign_in: SignIn, city: City, db: Database
 ) -> None:
     client.app.state.settings = replace(settings, oidc_issuer="http://127.0.0.1:9")
     answer = client.get("/login/oidc?next=/units", follow_redirects=False)
     assert answer.status_code == 503
     assert "Cổng của Thành phố không trả lời" in answer.text
     assert 'href="/login?next=/units"' in answer.text
+    # Many departures without an arrival, and the address waits.
+    now = utcnow()
+    with db.transaction() as session:
+        for _ in range(PROVIDER.together):
+            begin_attempt(session, "testclient", "testclient", now, PROVIDER)
+    client.app.state.settings = settings
+    waits = client.get("/login/oidc", follow_redirects=False)
+    assert (waits.status_code, "đợi 15 phút" in waits.text) == (429, True)
+    assert client.get("/login/oidc/callback?state=x", follow_redirects=False).status_code == 429
+    with db.transaction() as session:
+        forget_failures(session, "testclient", "testclient", PROVIDER)
     # It names itself otherwise: what it says is not taken for the one that was meant.
     client.app.state.settings = replace(settings, oidc_issuer=f"{settings.oidc_issuer}/")
     assert client.get("/login/oidc", follow_redirects=False).status_code == 503

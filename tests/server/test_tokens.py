@@ -1,8 +1,11 @@
 """API tokens: what they open, how long, and who sees and ends them."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from litestar import Litestar
@@ -10,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
 from sqlalchemy import select, update
 
+from meetings_server import migrations
 from meetings_server.api.scopes import NEEDED, PREFIX, scope_of
 from meetings_server.database import Database
 from meetings_server.identity.tokens import EVERYTHING, SCOPES, ApiToken, create_token
@@ -143,3 +147,17 @@ def test_tokens_end_with_the_account(client: Client, city: City, db: Database) -
     with db.transaction() as session:
         session.execute(update(Person).values(active=False))
     assert client.get("/api/v1/units", headers=program).status_code == 401
+
+
+def test_tokens_from_before_scopes_were_open_what_they_opened(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'before.db'}"
+    migrations.migrate(url, "0007")
+    with closing(sqlite3.connect(tmp_path / "before.db")) as before:
+        before.execute(
+            "INSERT INTO api_token (id, secret_hash, person_id, name, created_at, expires_at)"
+            " VALUES (1, 'x', 1, 'old', '2026-01-01', '2027-01-01')"
+        )
+        before.commit()
+    migrations.migrate(url)
+    with closing(sqlite3.connect(tmp_path / "before.db")) as after:
+        assert after.execute("SELECT scopes FROM api_token").fetchall() == [(EVERYTHING,)]
