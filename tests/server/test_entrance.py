@@ -13,7 +13,7 @@ from meetings_server.identity import throttle
 from meetings_server.identity.passwords import check_password, invent_password, set_password
 from meetings_server.identity.sessions import COOKIE, LoginSession
 from meetings_server.identity.throttle import TooManyAttempts, begin_attempt
-from meetings_server.web.entrance import local_path
+from meetings_server.web.entering import local_path
 from rooms.kernel import utcnow
 from tests.conftest import SignIn
 from tests.factories import City, make_city

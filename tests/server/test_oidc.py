@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Client = TestClient[Litestar]
 OpenBrowser = Callable[[], Browser]
 
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "ha": {"claims": {"sub": "s-1", "preferred_username": "ThuKy", "name": "Hà"}},
     "ha-mfa": {"claims": {"sub": "s-1", "preferred_username": "thuky"}, "amr": ["pwd", "mfa"]},
     "stranger": {"claims": {"sub": "s-2", "preferred_username": "<b>nobody</b>"}},
