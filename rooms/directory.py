@@ -63,7 +63,7 @@ def lines_below(session: Session, parents: Collection[int], on: date) -> dict[in
 
 
 def _line(tree: Tree, node: Node) -> Line:
-    below = dict(tree.below[node.id])
+    below = dict(tree.below.get(node.id, {}))
     return Line(node.id, node.code, node.level, node.kind, node.name, node.parent_id, below)
 
 
