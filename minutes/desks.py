@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from minutes.directives import Directive, DirectiveState, Urgency
 from minutes.receipts import Circulation, Receipt, Step
 from rooms.folding import folded_pattern
-from rooms.hierarchy import Unit
+from rooms.hierarchy import Unit, UnitIds
 from rooms.kernel import civil_day
 from rooms.policies import Actor, Permission, granted_units
 
@@ -84,7 +84,7 @@ class Register:
     total: int
 
 
-def incoming(session: Session, desk: Select[int], search: Search, now: datetime) -> Register:
+def incoming(session: Session, desk: UnitIds, search: Search, now: datetime) -> Register:
     """Documents sent to these units, recalled ones among them; two statements."""
     issuer = aliased(Unit)
     query = (
@@ -134,7 +134,7 @@ def incoming(session: Session, desk: Select[int], search: Search, now: datetime)
 
 
 def outgoing(
-    session: Session, desk: Select[int], search: Search, now: datetime, *, drafts: bool = False
+    session: Session, desk: UnitIds, search: Search, now: datetime, *, drafts: bool = False
 ) -> Register:
     """Documents that these units issued, or their drafts; two statements."""
     receipts = (

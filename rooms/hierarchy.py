@@ -133,6 +133,9 @@ class UnitsExist(Conflict):
 
 Datable = type[Unit] | type[UnitAncestry]
 
+UnitIds = Select[int] | CompoundSelect[int]
+"""A statement that lists ids of units."""
+
 
 def valid_on(table: Datable, day: date) -> ColumnElement[bool]:
     """The rows of a dated table that hold on a day."""

@@ -25,7 +25,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from rooms.directory import Step, paths
 from rooms.folding import fold, has_words
-from rooms.hierarchy import Succession, Unit, UnitAncestry, UnknownUnit, subtree_of, valid_on
+from rooms.hierarchy import (
+    Succession,
+    Unit,
+    UnitAncestry,
+    UnitIds,
+    UnknownUnit,
+    subtree_of,
+    valid_on,
+)
 from rooms.kernel import CIVIL_ZONE, Conflict
 from rooms.reorganisation.records import Reorganisation, ReorganisationState
 
@@ -177,7 +185,7 @@ def keepers(session: Session, unit_ids: Collection[int], on: date) -> dict[int, 
     return {row[0]: Step(row[1], row[2], row[3]) for row in rows}
 
 
-def with_kept(units: Select[int], on: date) -> Select[int]:
+def with_kept(units: UnitIds, on: date) -> Select[int]:
     """Ids of units, and of those that no longer exist and whose affairs they keep on a day.
 
     What an abolished unit left behind lies on the desk of its main successor.

@@ -9,7 +9,7 @@ id: lists filter by it, single checks ask it, so that the two cannot drift. Why 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar
@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from rooms.hierarchy import Unit, UnitAncestry, valid_on
+from rooms.hierarchy import Unit, UnitAncestry, UnitIds, valid_on
 from rooms.kernel import Denied
 from rooms.lending import Act, EntrustedAct, Entrustment, SubstitutedRole, Substitution, lent_on
 from rooms.people import Person, Role, RoleGrant
@@ -121,6 +121,9 @@ class Actor:
     unit_id: int
     on_behalf_of: int | None = None
     """The official for whom a secretary acts: a person's id. Records name both."""
+    no_substitution_on: date | None = field(default=None, compare=False)
+    """A day for which the login has just found that they are nobody's substitute: most are not, and
+    are spared the question in every statement."""
 
     @property
     def principal_id(self) -> int:
@@ -152,34 +155,35 @@ def holding(on: date) -> ColumnElement[bool]:
     )
 
 
-def grants_in_effect(actor: Actor, on: date, permission: Permission | None = None) -> Subquery:
-    """The grants from which the actor has rights on a day; those that give a permission, or all.
+_NO_LOAN = cast(null(), Integer)
 
-    Columns: `grant_id`, `role`, `unit_id`, and the loan they come by: `substitution_id` where the
-    holder is away, `entrustment_id` where the actor acts on behalf of the holder, both NULL where the
-    grant is the actor's own. Of others only their own grants count, so that no loan is passed on.
+
+def _ways(actor: Actor, on: date, permission: Permission | None) -> list[Select[int, int]]:
+    """The ways by which grants are in effect for an actor; each selects columns of `RoleGrant`.
+
+    The columns that tell the loan stand at the end: a substitution's id, an entrustment's id. Of
+    others only their own grants count, so that no loan is passed on.
     """
     wanted = [holding(on)]
     if permission is not None:
         wanted.append(RoleGrant.role.in_(roles_with(permission)))
-    no_loan = cast(null(), Integer)
-    columns = (RoleGrant.id.label("grant_id"), RoleGrant.role, RoleGrant.unit_id)
     if actor.on_behalf_of is not None:
-        entrusted = (
-            select(
-                *columns,
-                no_loan.label("substitution_id"),
-                Entrustment.id.label("entrustment_id"),
-            )
+        return [
+            select(_NO_LOAN, Entrustment.id)
+            .select_from(RoleGrant)
             .join(Entrustment, Entrustment.official_id == RoleGrant.person_id)
             .where(*wanted, _entrusted(actor, on), _covers(permission))
-        )
-        return entrusted.subquery("in_effect")
-    own = select(*columns, no_loan.label("substitution_id"), no_loan.label("entrustment_id")).where(
-        RoleGrant.person_id == actor.person_id, *wanted
+        ]
+    own = (
+        select(_NO_LOAN, _NO_LOAN)
+        .select_from(RoleGrant)
+        .where(RoleGrant.person_id == actor.person_id, *wanted)
     )
+    if actor.no_substitution_on == on:
+        return [own]
     lent = (
-        select(*columns, Substitution.id, no_loan)
+        select(Substitution.id, _NO_LOAN)
+        .select_from(RoleGrant)
         .join(Substitution, Substitution.absent_id == RoleGrant.person_id)
         .join(
             SubstitutedRole,
@@ -196,7 +200,29 @@ def grants_in_effect(actor: Actor, on: date, permission: Permission | None = Non
             *wanted,
         )
     )
-    return union_all(own, lent).subquery("in_effect")
+    return [own, lent]
+
+
+def grants_in_effect(actor: Actor, on: date, permission: Permission | None = None) -> Subquery:
+    """The grants from which the actor has rights on a day; those that give a permission, or all.
+
+    Columns: `grant_id`, `role`, `unit_id`, and the loan they come by: `substitution_id` where the
+    holder is away, `entrustment_id` where the actor acts on behalf of the holder, both NULL where the
+    grant is the actor's own.
+    """
+    ways = []
+    for way in _ways(actor, on, permission):
+        substitution, entrustment = way.selected_columns
+        ways.append(
+            way.with_only_columns(
+                RoleGrant.id.label("grant_id"),
+                RoleGrant.role,
+                RoleGrant.unit_id,
+                substitution.label("substitution_id"),
+                entrustment.label("entrustment_id"),
+            )
+        )
+    return union_all(*ways).subquery("in_effect")
 
 
 def _entrusted(actor: Actor, on: date) -> ColumnElement[bool]:
@@ -235,19 +261,25 @@ def stands_for(
     )
 
 
-def governed_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
+def governed_units(actor: Actor, permission: Permission, on: date) -> UnitIds:
     """Ids of the units in which the actor holds a permission on a day."""
-    in_effect = grants_in_effect(actor, on, permission)
-    return (
-        select(UnitAncestry.unit_id)
-        .join(in_effect, in_effect.c.unit_id == UnitAncestry.ancestor_id)
+    return _united(
+        way.with_only_columns(UnitAncestry.unit_id)
+        .join(UnitAncestry, UnitAncestry.ancestor_id == RoleGrant.unit_id)
         .where(valid_on(UnitAncestry, on))
+        for way in _ways(actor, on, permission)
     )
 
 
-def granted_units(actor: Actor, permission: Permission, on: date) -> Select[int]:
+def granted_units(actor: Actor, permission: Permission, on: date) -> UnitIds:
     """Ids of the units at which the actor's grants for a permission stand: their desks."""
-    return select(grants_in_effect(actor, on, permission).c.unit_id)
+    return _united(way.with_only_columns(RoleGrant.unit_id) for way in _ways(actor, on, permission))
+
+
+def _united(ways: Iterable[Select[int]]) -> UnitIds:
+    """One list out of the ways: most people have but one, and statements are built all the time."""
+    found = list(ways)
+    return found[0] if len(found) == 1 else union_all(*found)
 
 
 def governed(

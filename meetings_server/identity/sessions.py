@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -110,6 +110,8 @@ class SignedIn:
     """A role asks for a second factor and there is none: it is set up before anything else."""
     scopes: frozenset[str] = ALL_SCOPES
     """What a token opens (`tokens`); a browser opens everything."""
+    no_substitution_on: date | None = None
+    """A day for which this person has been found to be nobody's substitute."""
     loans: Loans = NO_LOANS
     """Who stands in for whom today, and for whom one may act."""
     acting: Acting | None = None
@@ -123,7 +125,7 @@ class SignedIn:
     @property
     def actor(self) -> Actor:
         official = self.acting.official_id if self.acting else None
-        return Actor(self.person_id, self.name, self.unit_id, on_behalf_of=official)
+        return Actor(self.person_id, self.name, self.unit_id, official, self.no_substitution_on)
 
     @property
     def rights(self) -> frozenset[Permission]:
@@ -243,8 +245,11 @@ def by_cookie(
         return None
     user, (method, second_factor, must_change, acting_for, has_loans) = found
     own_roles = user.roles
+    today = civil_day(now)
     if has_loans:
-        user = replace(user, loans=loans_of(session, user.person_id, civil_day(now)))
+        user = replace(user, loans=loans_of(session, user.person_id, today))
+    else:
+        user = replace(user, no_substitution_on=today)
     if acting_for is not None:
         user = _acting(user, acting_of(session, user.actor, acting_for, civil_day(now)))
     return replace(
@@ -273,8 +278,18 @@ def by_token(session: Session, secret: str, now: datetime) -> SignedIn | None:
 
     Programs choose no passwords and have no second factor: a token stands for itself.
     """
-    found = _look_up(session, ApiToken, secret, now, ApiToken.scopes)
-    return replace(found[0], scopes=frozenset(found[1][0].split())) if found else None
+    today = civil_day(now)
+    found = _look_up(
+        session, ApiToken, secret, now, ApiToken.scopes, lends(ApiToken.person_id, today)
+    )
+    if found is None:
+        return None
+    user, (scopes, has_loans) = found
+    return replace(
+        user,
+        scopes=frozenset(scopes.split()),
+        no_substitution_on=None if has_loans else today,
+    )
 
 
 LOOKED_UP_TOGETHER = 500
