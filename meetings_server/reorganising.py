@@ -183,10 +183,10 @@ _making = Lock()
 
 
 def reorganising(app: Litestar) -> Reorganising:
-    """The one of this application, made when it is first asked for."""
+    """The one of this application and its database, made when it is first asked for."""
     with _making:
         found: Reorganising | None = app.state.get("reorganising")
-        if found is None:
+        if found is None or found.db is not app.state.database:
             found = app.state.reorganising = Reorganising(app.state.database)
         return found
 

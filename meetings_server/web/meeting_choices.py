@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.i18n import _, current_language, ngettext, short_day
+from meetings_server.reading import read_day
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import PageRequest
 from rooms.bridge_points import BridgePoint
 from rooms.folding import fold, has_words
 from rooms.hierarchy import Tree, Unit, load_tree, valid_on
-from rooms.kernel import civil_day, utcnow
-from rooms.lineage import former_units
+from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.lineage import days_of_change, former_units
 from rooms.people import Person, Role, RoleGrant
 from rooms.policies import Actor, Permission, governed, holding, top_units
 
@@ -165,16 +166,28 @@ def choices(request: PageRequest, db: Database, what: str) -> Response[list[Choi
 
 @get("/meetings/tree", include_in_schema=False, sync_to_thread=True)
 def audience_tree(request: PageRequest, db: Database) -> Response[bytes]:
-    """The units of today for the audience's boxes, parents first: one row for each unit.
+    """The units of a day (`?on=`, today without) for the audience's boxes, parents first.
 
-    Rows are `[code, index of the parent or -1, index of the level, name, folded name]`.
+    Rows are `[code, index of the parent or -1, index of the level, name, folded name]`. The header
+    `x-tree-changes` names the days to come on which the tree changes. Raises `FieldInvalid`.
     """
-    del request  # the units are known to everyone who is logged in
+    today = civil_day(utcnow())
+    text = request.query_params.get("on", "")
+    on = read_day(text) if text else today
+    if on is None:
+        raise FieldInvalid("on", "not_a_date")
     with db.reader() as session:
-        tree = load_tree(session, civil_day(utcnow()))
+        tree = load_tree(session, on)
+        coming = [day.isoformat() for day in days_of_change(session) if day > today]
     packed = tree.once(("audience", current_language.get()), lambda: _packed(tree))
     return Response(
-        packed, media_type=MediaType.JSON, headers={"cache-control": "private, max-age=300"}
+        packed,
+        media_type=MediaType.JSON,
+        headers={
+            # The header counts as much as the tree: it tells of a plan that was applied just now.
+            "cache-control": "no-cache" if coming else "private, max-age=300",
+            "x-tree-changes": ",".join(coming),
+        },
     )
 
 

@@ -92,6 +92,13 @@ export class AudienceTree {
     this.mark();
   }
 
+  /** Another day's units; the rules stay as they were said. */
+  show(tree) {
+    this.tree = tree;
+    this.opened = new Set(tree.roots.length === 1 ? [tree.roots[0].code] : []);
+    this.draw();
+  }
+
   add(rule) {
     this.rules = this.tree.tidy([...this.rules, rule]);
     this.mark();

@@ -7,7 +7,9 @@ import { icon } from "./messages.js";
 
 const PAUSE = 300; // ms after the last key
 let audience = null;
-let tree = null;
+const trees = new Map(); // by the first day of their shape, "" for the one of today
+let changes = []; // days to come on which the tree changes
+let shape = null;
 let timer = 0;
 let asked = null;
 
@@ -187,6 +189,7 @@ document.addEventListener("input", (event) => {
   }
   const name = event.target.name;
   if (["date", "start", "end_date", "end"].includes(name)) dayWords();
+  if (name === "date") showTree();
   if (["date", "start", "end_date", "end", "setup_minutes", "clearing_minutes", "main_point"].includes(name)) soon();
   if (name === "audience") soon(0);
 });
@@ -195,8 +198,36 @@ document.addEventListener("draft:restored", () => {
   audience?.set(read("audience"));
   drawAgenda();
   dayWords();
+  showTree();
   soon(0);
 });
+
+/* ---- the units of the day of the meeting ---- */
+
+async function treeSince(day) {
+  const source = document.getElementById("audience-tree").dataset.source;
+  const answer = await fetch(day ? `${source}?on=${day}` : source, { headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(String(answer.status));
+  changes = (answer.headers.get("x-tree-changes") ?? "").split(",").filter(Boolean);
+  return new Tree(await answer.json());
+}
+
+async function treeOfDay() {
+  if (!trees.has("")) trees.set("", await treeSince(""));
+  const day = field("date").value;
+  shape = changes.findLast((change) => change <= day) ?? "";
+  if (!trees.has(shape)) trees.set(shape, await treeSince(shape));
+  return trees.get(shape);
+}
+
+async function showTree() {
+  if (!audience || (changes.findLast((change) => change <= field("date").value) ?? "") === shape) return;
+  try {
+    audience.show(await treeOfDay());
+  } catch {
+    document.getElementById("audience-tree").textContent = t("tree.failed");
+  }
+}
 
 /* ---- start, and again after a refused form was swapped in ---- */
 
@@ -205,8 +236,9 @@ async function begin() {
   dayWords();
   follow();
   const place = document.getElementById("audience-tree");
+  let tree;
   try {
-    tree ??= new Tree(await (await fetch(place.dataset.source, { headers: { accept: "application/json" } })).json());
+    tree = await treeOfDay();
   } catch {
     place.textContent = t("tree.failed");
     return;

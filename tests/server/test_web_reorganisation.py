@@ -88,6 +88,13 @@ def test_a_plan_is_kept_applied_and_taken_back(
         unit = load_tree(session, day).by_code["00181"]
         old = counterparts(session, session.get_one(Unit, unit.id), day - timedelta(days=1))
         assert {other.code for other in old} == {"00178", "00181"}
+    # Who books for a later day chooses from the units of that day.
+    enter("thuky")
+    today = client.get("/meetings/tree")
+    assert today.headers["x-tree-changes"] == day.isoformat()
+    assert MERGED not in today.text
+    assert MERGED in client.get(f"/meetings/tree?on={day}").text
+    enter("quantri")
     assert client.post(f"{page}/take-back", follow_redirects=False).status_code == 303
     assert "Đã thu hồi" in client.get(page).text
     with db.reader() as session:
