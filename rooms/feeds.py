@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column
 
-from rooms.bridge_points import BridgePoint, point_by_id
+from rooms.bridge_points import IN_ORDER, BridgePoint, open_on, point_by_id
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import Base, Denied, NotFound, UTCDateTime, civil_day
 from rooms.lineage import own_units
@@ -207,8 +207,8 @@ def subscriptions(session: Session, actor: Actor, now: datetime) -> list[Subscri
     points = session.execute(
         select(BridgePoint.id, BridgePoint.name, Unit.name)
         .join(Unit, Unit.id == BridgePoint.unit_id)
-        .where(BridgePoint.unit_id.in_([unit.id for unit in units]))
-        .order_by(BridgePoint.unit_id, BridgePoint.id)
+        .where(BridgePoint.unit_id.in_([unit.id for unit in units]), open_on(civil_day(now)))
+        .order_by(BridgePoint.unit_id, *IN_ORDER)
         .limit(MOST_POINTS)
     )
     wanted = [(FeedKind.PERSON, actor.person_id, actor.name, "")]

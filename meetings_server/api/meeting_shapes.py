@@ -150,7 +150,10 @@ class AgendaOut(msgspec.Struct):
 
 
 class UnableOut(msgspec.Struct):
-    """A unit of the audience that cannot join: `no_point`, or `out_of_service` with the reason."""
+    """A unit of the audience that cannot join.
+
+    `no_point`, `out_of_service` with the reason, or `closed` with the day.
+    """
 
     unit: str
     obstacle: str

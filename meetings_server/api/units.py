@@ -12,9 +12,7 @@ from sqlalchemy.orm import aliased
 from meetings_server.api.calls import Code
 from meetings_server.api.paging import Cursor, Limit, Page, after, page_of
 from meetings_server.database import Database
-from rooms.bridge_points import (
-    BridgePoint,
-)
+from rooms.bridge_points import IN_ORDER, BridgePoint, open_on
 from rooms.folding import folded_pattern
 from rooms.hierarchy import Unit, UnitAncestry, ancestors_of, unit_by_code, valid_on
 from rooms.kernel import civil_day, utcnow
@@ -60,6 +58,7 @@ class UnitDetail(UnitOut):
     """Codes, the root first."""
     children: list[str]
     bridge_points: list[int]
+    """The open ones in their order: the first in service is invited."""
     predecessors: list[RelativeOut]
     successors: list[RelativeOut]
 
@@ -132,7 +131,11 @@ def get_unit(db: Database, code: Code, on: On = None) -> UnitDetail:
             .where(UnitAncestry.ancestor_id == unit.id)
             .order_by(Unit.position)
         )
-        points = session.scalars(select(BridgePoint.id).where(BridgePoint.unit_id == unit.id))
+        points = session.scalars(
+            select(BridgePoint.id)
+            .where(BridgePoint.unit_id == unit.id, open_on(day))
+            .order_by(*IN_ORDER)
+        )
         facts = msgspec.structs.asdict(_unit_out(unit, above[-1] if above else None))
         line = lineage(session, unit)
         return UnitDetail(

@@ -15,7 +15,7 @@ from meetings_server.i18n import _, current_language, ngettext, short_day
 from meetings_server.reading import read_day
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import PageRequest
-from rooms.bridge_points import BridgePoint
+from rooms.bridge_points import IN_ORDER, BridgePoint, open_on
 from rooms.folding import fold, has_words
 from rooms.hierarchy import Tree, Unit, load_tree, valid_on
 from rooms.kernel import FieldInvalid, civil_day, utcnow
@@ -66,9 +66,9 @@ def main_points(session: Session, actor: Actor, query: str, on: date) -> list[Ch
     rows = session.execute(
         select(BridgePoint.id, BridgePoint.name, Unit.name, BridgePoint.capacity)
         .join(Unit, Unit.id == BridgePoint.unit_id)
-        .where(valid_on(Unit, on), *has_words(Unit.folded.expression, query))
+        .where(valid_on(Unit, on), open_on(on), *has_words(Unit.folded.expression, query))
         .order_by(
-            case((BridgePoint.unit_id == actor.unit_id, 0), else_=1), Unit.position, BridgePoint.id
+            case((BridgePoint.unit_id == actor.unit_id, 0), else_=1), Unit.position, *IN_ORDER
         )
         .limit(MOST_CHOICES)
     )
