@@ -11,6 +11,7 @@ from meetings_server import i18n, migrations
 from meetings_server.audit.chain import Fault, NotedHead, Tell, verify
 from meetings_server.database import Database
 from meetings_server.i18n import _, mark
+from meetings_server.identity.oidc import Provider, ProviderAway
 from meetings_server.settings import Settings
 from minutes.storage import FileDamaged, FileMissing, FolderStore, StoredFile
 
@@ -49,7 +50,7 @@ def examine(
     noted: NotedHead | None = None,
     tell: Tell = lambda _done, _total: None,
 ) -> Iterator[Finding]:
-    """Look at the data folder, the disk, the database, its revision, the record, the stored files.
+    """Look at the data folder, the disk, the login provider, the database, its revision, the record, the stored files.
 
     `all_files`: read every stored file and compare it with its hash, however long that takes.
     `newest_entries`: so many of the record of what was done; all of them where it is None. `noted`: a
@@ -64,6 +65,8 @@ def examine(
             free=free // MEBIBYTE, least=LEAST_FREE // MEBIBYTE
         ),
     )
+    if settings.oidc_issuer:
+        yield _provider(settings)
     database = Database(settings.effective_database_url)
     try:
         database.is_reachable()
@@ -87,6 +90,20 @@ def examine(
         yield _record(database, newest_entries, noted, tell)
         yield _files(database, settings, None if all_files else LOOKED_AT)
     database.dispose()
+
+
+def _provider(settings: Settings) -> Finding:
+    provider = Provider(settings)
+    try:
+        provider.metadata()
+    except ProviderAway:
+        said = _(
+            "{issuer} does not answer as a provider; the log says why; see MEETINGS_OIDC_ISSUER"
+        )
+        return Finding(_("login provider"), sound=False, found=said.format(issuer=provider.issuer))
+    said = _("{issuer} answers; registered there must be {redirect}")
+    found = said.format(issuer=provider.issuer, redirect=provider.redirect_uri)
+    return Finding(_("login provider"), sound=True, found=found)
 
 
 def _record(database: Database, newest: int | None, noted: NotedHead | None, tell: Tell) -> Finding:

@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 from sqlalchemy import func, select, update
 
 from meetings_server.database import Database
+from meetings_server.doctor import examine
 from meetings_server.identity import oidc_flows
 from meetings_server.identity.external import ExternalIdentity
 from meetings_server.identity.oidc_flows import OidcFlow
@@ -307,3 +308,13 @@ def test_without_the_provider_passwords_go_on_working(
     assert client.get("/login/oidc/callback?state=x", follow_redirects=False).status_code == 404
     sign_in(city.secretary.person_id)
     assert client.get("/units").status_code == 200
+
+
+def test_the_doctor_asks_the_provider(settings: Settings) -> None:
+    (found,) = [
+        each for each in examine(settings) if "MEETINGS" in each.found or HERE in each.found
+    ]
+    assert (found.sound, f"{HERE}/login/oidc/callback" in found.found) == (True, True)
+    away = replace(settings, oidc_issuer="http://127.0.0.1:9")
+    (found,) = [each for each in examine(away) if "MEETINGS_OIDC_ISSUER" in each.found]
+    assert not found.sound
