@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.orm import Session
 
 from rooms.bridge_points import IN_ORDER, BridgePoint
-from rooms.hierarchy import Node, Tree, UnknownUnit, main_heirs
+from rooms.hierarchy import Node, Tree, Unit, UnknownUnit, main_heirs, valid_on
 from rooms.kernel import Invalid
 from rooms.outages import Outage, out_between
 
 MOST_RULES = 1_000
+FEW = 400
+"""Units and points that are named one by one in a statement."""
 
 _FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "level": ({"level"}, {"under"}),
@@ -139,7 +141,8 @@ def resolve(
     `main_point_id` joins in any case and stands first. Raises `UnknownUnit` for a code that nobody bears on that day and
     `RuleInvalid` for a point that does not exist.
     """
-    points, closed = _points(session, tree)
+    rules = list(rules)
+    points, closed = _points(session, tree, _asked_points(tree, rules, main_point_id))
     out = {
         outage.point_id: outage.reason
         for outage in session.scalars(select(Outage).where(out_between(starts_at, ends_at)))
@@ -175,8 +178,30 @@ def resolve(
     return Resolution(list(joining.values()), unable)
 
 
+def _asked_points(
+    tree: Tree, rules: Iterable[Rule], main_point_id: int | None
+) -> ColumnElement[bool] | None:
+    """Whose points the rules may come to, where these are few; None where they are not.
+
+    A meeting of one district does not read the rooms of a nation.
+    """
+    units: set[int] = set()
+    points = set() if main_point_id is None else {main_point_id}
+    for index, rule in enumerate(rules):
+        if rule.point is not None:
+            points.add(rule.point)
+        elif rule.include:
+            units.update(node.id for node in units_of(tree, index, rule))
+    if len(units) + len(points) > FEW:
+        return None
+    # Units that will have ended pass their points on: who to is not known before these are read.
+    return or_(
+        BridgePoint.unit_id.in_(units), BridgePoint.id.in_(points), not_(valid_on(Unit, tree.day))
+    )
+
+
 def _points(
-    session: Session, tree: Tree
+    session: Session, tree: Tree, asked: ColumnElement[bool] | None
 ) -> tuple[dict[int, list[tuple[int, str]]], dict[int, str]]:
     """The points of each unit, the default first, and when those were closed that are.
 
@@ -186,11 +211,10 @@ def _points(
     points: dict[int, list[tuple[int, str]]] = {}
     closed: dict[int, str] = {}
     passing: list[tuple[int, int, str]] = []
-    for unit_id, point_id, name, closed_on in session.execute(
-        select(
-            BridgePoint.unit_id, BridgePoint.id, BridgePoint.name, BridgePoint.closed_on
-        ).order_by(*IN_ORDER)
-    ):
+    query = select(BridgePoint.unit_id, BridgePoint.id, BridgePoint.name, BridgePoint.closed_on)
+    if asked is not None:
+        query = query.join(Unit, Unit.id == BridgePoint.unit_id).where(asked)
+    for unit_id, point_id, name, closed_on in session.execute(query.order_by(*IN_ORDER)):
         if closed_on is not None and closed_on <= tree.day:
             closed[point_id] = f"{closed_on:%d/%m/%Y}"
         if unit_id in tree.by_id:

@@ -14,6 +14,7 @@ from sqlalchemy import event, func, insert, select
 from meetings_server.database import Database
 from rooms.audience import Rule
 from rooms.booking import BookingConflict, Occupancy, clashes_at
+from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, DomainError, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, MeetingState, UnknownMeeting, visible_meeting
 from rooms.outages import report_outage
@@ -304,7 +305,7 @@ def test_booking_takes_the_same_number_of_statements_for_any_audience(
             seen.append(text)
 
         with db.transaction() as session:
-            session.execute(select(1))
+            load_tree(session, civil_day(now))  # whoever asks first reads it, which is three more
             event.listen(db.engine, "before_cursor_execute", note)
             day = at(working_day(now, 6 + number), 8)
             booked_meeting(session, city, now, audience=rules, starts_at=day)
