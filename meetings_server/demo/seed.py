@@ -26,8 +26,10 @@ from meetings_server.identity.passwords import Credential, keep_password
 from rooms.audience import Rule
 from rooms.bridge_points import BridgePoint
 from rooms.endpoints import EndpointKind
+from rooms.entrustment import Mandate, entrust
 from rooms.hierarchy import Tree, Unit, UnitRow, import_units, load_tree
 from rooms.kernel import civil_day
+from rooms.lending import Act
 from rooms.meetings import MeetingKind
 from rooms.particulars import MeetingRequest
 from rooms.people import NewPerson, add_person, grant_role
@@ -132,7 +134,21 @@ def _add_people(session: Session, tree: Tree, now: datetime) -> dict[str, Actor]
         grant_role(session, person.id, account.role, unit.id, today - timedelta(days=365))
         _give_password(session, person.id, actors, now)
         actors[account.username] = Actor(person.id, person.name, unit.id)
+    _let_a_clerk_act(session, actors, now)
     return actors
+
+
+def _let_a_clerk_act(session: Session, actors: dict[str, Actor], now: datetime) -> None:
+    """The ward's clerk answers and reads on behalf of its chair; signing stays with her."""
+    chair, clerk = actors["lanhdao.vanmieu"], actors["vanthu.vanmieu"]
+    today = civil_day(now)
+    acts = [Act.REPLIES, Act.MINUTES, Act.DIRECTIVES]
+    entrust(
+        session,
+        chair,
+        Mandate(chair.person_id, clerk.person_id, acts, today, today + timedelta(days=180)),
+        now,
+    )
 
 
 def _give_password(
