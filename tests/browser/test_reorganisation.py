@@ -62,7 +62,7 @@ def wrong_files(page: Page, folder: Path) -> None:
 def test_a_plan_is_previewed_applied_and_taken_back(
     visitor: Visitor, running_server: StartServer, tmp_path: Path
 ) -> None:
-    server = running_server("demo", "--catalogue", "hanoi-2025-01")
+    server = running_server("demo", "--catalogue", "hanoi-2025-01", seconds=120)
     day = civil_day(utcnow()) + timedelta(days=40)
     page = visitor.open(base_url=server.url)
     log_in(page, "quantri")
@@ -117,7 +117,7 @@ def take_back(page: Page, day: date) -> None:
     """As long as the day has not come, all of it can be taken back."""
     page.goto("/admin/reorganisation")
     expect(page.get_by_text("Đã duyệt, chờ đến ngày")).to_be_visible()
-    page.get_by_role("link", name="Sắp xếp đơn vị từ").click()
+    page.get_by_role("link", name="Nghị quyết 1656").click()
     page.get_by_role("button", name="Thu hồi").click()
     page.get_by_role("dialog").get_by_role("button", name="Thu hồi").click()
     expect(page.locator("#done-head")).to_contain_text("Đã thu hồi")
