@@ -294,8 +294,9 @@ def _gathered(notes: list[Note], least: int, *, alike: bool) -> list[Note]:
         return notes
     kept = []
     for note in notes:
-        key = way(note)
-        if not note.captured or key not in many:
+        # Values of an act that tells of itself are put plainly later.
+        key = way(note) if note.captured else ()
+        if key not in many:
             kept.append(note)
         elif group := many[key]:
             kept.append(_as_one(group))
