@@ -1,12 +1,14 @@
 """Audience rules said again for the tree after a reorganisation.
 
-A rule that names a unit which goes on stays as it is. One that names a unit which ends is said for
-its main successor, or, where there is none at the same level, unit by unit for the main successors
-of those it had meant.
+A rule that names a unit which goes on stays as it is. One for all below a unit which ends is said for
+its main successor where that one carries it on alone, at the same level; otherwise unit by unit for the
+main successors of those it had meant, so that a merger invites nobody who had nothing to do with it.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rooms.audience import Rule, RuleInvalid, units_of
 from rooms.hierarchy import Node, Tree, UnknownUnit
@@ -25,6 +27,14 @@ class Rewriting:
     """The unit of each bridge point, from the day on."""
     _meant: dict[Rule, list[Node]] = field(default_factory=dict)
     _names: dict[Rule, list[Node]] = field(default_factory=dict)
+
+    @cached_property
+    def _predecessors(self) -> Mapping[int, list[int]]:
+        """Whose main successor a unit is."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for unit_id, heir in self.heirs.items():
+            found[heir].append(unit_id)
+        return found
 
     def heir(self, unit_id: int) -> int | None:
         """The unit itself where it goes on, else its main successor."""
@@ -98,13 +108,17 @@ class Rewriting:
 
     def _for_heirs(self, rule: Rule, node: Node, invited: Collection[int]) -> Iterable[Rule]:
         heir = self.heirs.get(node.id)
-        if heir is None or rule.by == "unit" or self.after.by_id[heir].level != node.level:
+        if (
+            heir is None
+            or rule.by == "unit"
+            or heir in self.before.by_id
+            or len(self._predecessors[heir]) > 1
+            or self.after.by_id[heir].level != node.level
+            or (rule.by == "level" and rule.level not in self.after.levels)
+        ):
             return self._one_by_one(rule, invited)
         code = self.after.by_id[heir].code
-        moved = replace(rule, under=code) if rule.by == "level" else replace(rule, unit=code)
-        if rule.by == "level" and rule.level not in self.after.levels:
-            return self._one_by_one(rule, invited)
-        return [moved]
+        return [replace(rule, under=code) if rule.by == "level" else replace(rule, unit=code)]
 
     def _one_by_one(self, rule: Rule, invited: Collection[int]) -> list[Rule]:
         if rule not in self._meant:
