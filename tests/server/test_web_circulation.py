@@ -199,8 +199,9 @@ def test_the_pages_ask_the_same_of_the_database_for_all_of_hanoi(
     page = f"/directives/{directive.id}"
     for username in ("thuky", "vanthu.vanmieu"):
         sign_in(city.actors[username].person_id)
-        # The first look is a change: the unit has received and read it.
+        # The first look is a change, which is recorded: the unit has received and read it.
         client.get(page).raise_for_status()
+        client.get("/directives").raise_for_status()
         for path in (
             page,
             f"{page}/way?open=level-district,006",
