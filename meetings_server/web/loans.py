@@ -19,6 +19,7 @@ from meetings_server.identity.acting import act_for, act_for_oneself
 from meetings_server.reading import RowId, read_day, read_number
 from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
+from meetings_server.web.people_admin import form_status
 from meetings_server.web.unit_words import ROLES
 from meetings_server.web.units import WORDS
 from rooms.accounts import governed_person
@@ -27,7 +28,7 @@ from rooms.finding import roles_held
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
 from rooms.lending import Act
 from rooms.people import Person, Role
-from rooms.policies import Actor
+from rooms.policies import Actor, InPersonOnly
 from rooms.substitutions import (
     EVERY_ROLE,
     Absence,
@@ -178,6 +179,9 @@ def _refused(
     kind: str,
     why: DomainError,
 ) -> Response[str]:
+    if isinstance(why, InPersonOnly):
+        # Whoever acts for somebody has no form here.
+        raise why
     today = civil_day(utcnow())
     told = FormErrors.of(
         why, PLACES | {"denied": "substitute" if kind == "substitute" else "secretary"}
@@ -185,7 +189,8 @@ def _refused(
     with db.reader() as session:
         # Raises again where the person is none of theirs.
         person = _whose(session, request.user.actor, person_id, today)
-        typed = Typed(kind, _values(form), told, named=why.code == "substitute_named")
+        shown = FormErrors(told.fields, form_status(told.status))
+        typed = Typed(kind, _values(form), shown, named=why.code == "substitute_named")
         return _page(request, session, person, today, typed)
 
 

@@ -76,6 +76,9 @@ def test_a_substitute_is_named_seen_by_both_and_taken_back(
     assert "Đặng Thùy Dương làm thay" in client.get("/admin/people?state=away").text
     assert "truc.vanmieu" not in client.get("/admin/people?state=away").text
     assert "Đang vắng mặt" in client.get(f"/admin/people/{absent}").text
+    nobody = client.post(f"/people/{other}/substitutes", data=named | {"substitute": "99999"})
+    assert nobody.status_code == 422
+    assert "Không có người dùng này: 99999" in nobody.text
     sign_in(ids(city, "thuky.snv")[0])
     assert client.post(f"/substitutions/{made.id}/end").status_code == 404
     assert client.get(f"/admin/people/{absent}/away").status_code == 403
