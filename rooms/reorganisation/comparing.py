@@ -66,6 +66,14 @@ class Comparison:
         }
 
     @cached_property
+    def sources(self) -> dict[int, list[Inherits]]:
+        """From whom a unit takes over."""
+        found: dict[int, list[Inherits]] = defaultdict(list)
+        for passing in self.successions:
+            found[passing.heir_id].append(passing)
+        return found
+
+    @cached_property
     def parents(self) -> dict[int, int | None]:
         """Of each unit in the plan, from the day on."""
         return {

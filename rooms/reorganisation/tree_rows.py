@@ -263,7 +263,7 @@ def _present_chains(session: Session, comparison: Comparison) -> dict[int, Chain
 
 def _forerunners(comparison: Comparison, unit_id: int) -> dict[int, int]:
     """Below whom a unit stands until it begins: its main predecessors, else whoever gives to it."""
-    sources = [passing for passing in comparison.successions if passing.heir_id == unit_id]
+    sources = comparison.sources.get(unit_id, [])
     chosen = [passing.unit_id for passing in sources if passing.is_main] or [
         passing.unit_id for passing in sources
     ]
