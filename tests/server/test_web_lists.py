@@ -201,3 +201,21 @@ def test_each_brings_in_what_they_look_after(
             assert client.get(f"/admin/{address}").status_code == 403
     sign_in(city.actors["truc.vanmieu"].person_id)
     assert client.get("/admin/import").status_code == 403
+
+
+def test_levels_are_called_as_the_data_calls_them(
+    client: Client, city: City, sign_in: SignIn
+) -> None:
+    """Four levels, one of them with a name that no translation knows."""
+    content = "code,parent_code,level,kind,name\nT1,00181,tổ dân phố,Tổ,Tổ dân phố số 1\n"
+    assert bring_in(client, "units", content.encode())[0] == 303
+    tree = client.get("/units").text
+    assert "1 tổ dân phố" in tree
+    assert '<option value="tổ dân phố">tổ dân phố</option>' in tree
+    found = client.get("/units", params={"level": "tổ dân phố"}).text
+    assert "Tổ dân phố số 1" in found
+    assert "Phường Văn Miếu › Quận Đống Đa" in found
+    sign_in(city.secretary.person_id)
+    picker = client.get("/meetings/tree").json()
+    assert picker["levels"][-1] == ["tổ dân phố", "tổ dân phố"]
+    assert [row[0] for row in picker["units"] if row[3] == "Tổ dân phố số 1"] == ["T1"]
