@@ -54,7 +54,7 @@ def test_the_state_follows_from_the_days(db: Database, held: Held) -> None:
         follow_up(session, actor, first.id, done, held.now)
         (finished,) = listed(session, held, "thuky", later, state=TaskState.DONE)
         assert finished.done_on == today
-        assert [note[1:] for note in finished.notes] == [("Trần Minh Châu", "Đã hoàn thành.")]
+        assert [note[1:3] for note in finished.notes] == [("Trần Minh Châu", "Đã hoàn thành.")]
         follow_up(session, actor, first.id, FollowUp(reopen=True), held.now)
         assert listed(session, held, "thuky", later)[0].state is TaskState.OVERDUE
 
