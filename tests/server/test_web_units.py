@@ -176,7 +176,7 @@ def test_a_code_leads_to_its_unit_of_the_day(
     assert leads_to(f"?on={before}") == f"/units/{city.units['00181']}?on={before}"
     assert client.get("/units/by-code/none").status_code == 404
     assert "Chuyển thành" in client.get(f"/units/{city.units['00181']}").text
-    assert "kế thừa từ" in client.get(f"/units/{new}").text
+    assert "Kế thừa từ" in client.get(f"/units/{new}").text
 
 
 def test_a_point_is_added_changed_and_reported_out(
