@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from meetings_server.errors import sentence
@@ -17,6 +17,7 @@ from meetings_server.web.meeting_typing import Refusal, Typed, typed_start
 from meetings_server.web.meeting_words import LEVELS, OBSTACLES, chips, word
 from rooms.audience import Resolution, resolve
 from rooms.booking import BookingConflict, Clash, clashes_at
+from rooms.bridge_points import BridgePoint
 from rooms.earlier_replies import answered_by_units
 from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, DomainError, civil_day
@@ -186,15 +187,23 @@ def _look_for_clashes(
             ignore_meeting=own,
         )
     if typed.main_point is not None:
-        seen.main_point_out = (
-            session.scalar(
-                select(Outage.reason).where(
-                    Outage.point_id == typed.main_point,
-                    out_between(typed.starts_at, typed.ends_at),
-                )
-            )
-            or ""
-        )
+        seen.main_point_out = _out_of_use(session, typed.main_point, typed.starts_at, typed.ends_at)
+
+
+def _out_of_use(session: Session, point_id: int, starts_at: datetime, ends_at: datetime) -> str:
+    """Why a point cannot be used then; empty where it can."""
+    row = session.execute(
+        select(BridgePoint.closed_on, Outage.reason)
+        .outerjoin(Outage, and_(Outage.point_id == BridgePoint.id, out_between(starts_at, ends_at)))
+        .where(BridgePoint.id == point_id)
+        .limit(1)
+    ).first()
+    if row is None:
+        return ""
+    closed_on, reason = row
+    if closed_on is not None and closed_on <= civil_day(starts_at):
+        return word(OBSTACLES, "closed")
+    return reason or ""
 
 
 def _compare(
