@@ -6,7 +6,8 @@ from typing import ClassVar, NamedTuple
 
 from rooms.kernel import Invalid
 
-MOST_ROWS = 50_000
+MOST_ROWS = 32_000
+"""More than the 31,097 sites of the largest conference, and fewer than SQLite takes in one statement."""
 MOST_COLUMNS = 100
 
 
