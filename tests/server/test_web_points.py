@@ -401,3 +401,21 @@ def test_the_page_of_a_point_takes_the_same_few_statements_whatever_stands_in_it
         client.get(f"/points/{point}")
         counts.append(statements())
     assert counts[0] == counts[1] <= 16, counts
+
+
+def test_a_closed_room_is_offered_to_nobody(
+    client: Client, city: City, db: Database, enter: Callable[[str], None]
+) -> None:
+    point = city.points["01"]
+    with db.transaction() as session:
+        (second,) = add_points(session, city, "01", 1)
+    enter("thuky")
+    choices = "/meetings/choices/points?q=ha+noi"
+    assert [one["id"] for one in client.get(choices).json()] == [point, second]
+    client.post(f"/points/{point}/close", data={}, follow_redirects=False)
+    assert [one["id"] for one in client.get(choices).json()] == [second]
+    sheets = client.get(f"/units/{city.units['01']}/doors").text
+    assert sheets.count('class="door"') == 1
+    assert "đã ngừng sử dụng" in client.get(f"/points/{point}").text
+    client.post(f"/points/{point}/reopen", follow_redirects=False)
+    assert client.get(f"/units/{city.units['01']}/doors").text.count('class="door"') == 2
