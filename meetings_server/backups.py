@@ -26,7 +26,6 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
-    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -38,10 +37,10 @@ from sqlalchemy import (
 )
 
 from meetings_server import migrations
-from meetings_server.database import Database
+from meetings_server.database import Database, go_on_counting
 from meetings_server.tables import metadata
 from minutes.storage import HASH, FileDamaged, FileMissing, FolderStore, StoredFile
-from rooms.kernel import Conflict, Invalid
+from rooms.kernel import Conflict, Invalid, UTCDateTime
 
 FORMAT = 1
 BATCH = 1_000
@@ -252,7 +251,9 @@ def _load_table(connection: Connection, table: Table, lines: IO[bytes]) -> None:
         if isinstance(column.type, JSON):
             # Reflected, it would write the word null where the row has none.
             column.type.none_as_null = True
-    readers = [_reader(connection, column) for column in columns]
+        elif isinstance(column.type, DateTime):
+            column.type = UTCDateTime()
+    readers = [_reader(column) for column in columns]
     key = list(table.primary_key.columns)
     # What the migrations put there on the way, such as the head of a chain: it is brought forward.
     there = {tuple(row) for row in connection.execute(select(*key))}
@@ -272,15 +273,7 @@ def _load_table(connection: Connection, table: Table, lines: IO[bytes]) -> None:
         fresh = [row for row in rows if tuple(row[part.name] for part in key) not in there]
         if fresh:
             connection.execute(insert(table), fresh)
-    if connection.dialect.name == "postgresql" and len(key) == 1 and _counts(key[0]):
-        # The numbers were given by us: the next one has to come after them.
-        sequence = func.pg_get_serial_sequence(f'"{table.name}"', key[0].name)
-        newest = select(func.max(key[0])).scalar_subquery()
-        connection.execute(select(func.setval(sequence, newest)))
-
-
-def _counts(column: Column[Any]) -> bool:
-    return isinstance(column.type, Integer) and not column.foreign_keys
+    go_on_counting(connection, table)
 
 
 def _batches(lines: IO[bytes]) -> Iterator[list[list[Any]]]:
@@ -294,12 +287,9 @@ def _batches(lines: IO[bytes]) -> Iterator[list[list[Any]]]:
         yield batch
 
 
-def _reader(connection: Connection, column: Column[Any]) -> Callable[[Any], Any]:
-    """How a value of JSON becomes what the driver takes."""
-    if isinstance(column.type, DateTime):
-        if connection.dialect.name == "sqlite":
-            # Kept there in UTC without its offset, as `UTCDateTime` does.
-            return lambda value: datetime.fromisoformat(value).replace(tzinfo=None)
+def _reader(column: Column[Any]) -> Callable[[Any], Any]:
+    """How a value of JSON becomes what the column takes."""
+    if isinstance(column.type, UTCDateTime):
         return datetime.fromisoformat
     if isinstance(column.type, Date):
         return date.fromisoformat

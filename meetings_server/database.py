@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Integer, Table, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -126,6 +126,19 @@ class Exclusive:
             # Not back into the pool: the lock would stay with the connection.
             self._connection.invalidate()
             self._connection.close()
+
+
+def go_on_counting(connection: Connection, table: Table) -> None:
+    """Let the next row of a table, whose rows brought their numbers along, get the number after them.
+
+    SQLite does so by itself.
+    """
+    key = list(table.primary_key.columns)
+    counts = len(key) == 1 and isinstance(key[0].type, Integer) and not key[0].foreign_keys
+    if counts and connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(f'"{table.name}"', key[0].name)
+        newest = select(func.max(key[0])).scalar_subquery()
+        connection.execute(select(func.setval(sequence, newest)))
 
 
 def _make_engine(url: str) -> Engine:

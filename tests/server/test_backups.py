@@ -82,6 +82,8 @@ def contents(url: str) -> dict[str, list[Any]]:
                     for row in session.execute(select(table).order_by(*table.primary_key.columns))
                 ]
                 for table in metadata.sorted_tables
+                # A stamp of the tree, renewed by whatever writes it, a restoration too.
+                if table.name != "tree_state"
             }
     finally:
         database.dispose()
@@ -92,11 +94,12 @@ def test_everything_comes_back_in_either_database(
     call: Call, demonstration: tuple[str, Path], empty_postgresql: str, tmp_path: Path
 ) -> None:
     url, data = demonstration
-    before = contents(url)
-    assert before["stored_file"], "a backup without documents would show little"
     saved = tmp_path / "saved.zip"
     made = call(url, data, "backup", str(saved))
     assert (made.returncode, made.stderr) == (0, "")
+    # Read afterwards: the backup stands in the record, and the record in the backup.
+    before = contents(url)
+    assert before["stored_file"], "a backup without documents would show little"
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
 
     again = call(url, data, "backup", str(saved))
@@ -136,7 +139,8 @@ def test_everything_comes_back_in_either_database(
     third = f"sqlite:///{tmp_path / 'third.db'}"
     assert call(empty_postgresql, tmp_path / "second", "backup", str(back)).returncode == 0
     assert call(third, tmp_path / "third", "restore", str(back)).returncode == 0
-    assert contents(third) == contents(empty_postgresql)
+    there, here = contents(third), contents(empty_postgresql)
+    assert there == here
 
 
 @pytest.mark.slow

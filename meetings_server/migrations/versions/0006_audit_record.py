@@ -94,7 +94,7 @@ def _lay_on_sqlite() -> None:
     # INSERT OR REPLACE takes the old row away without asking the trigger for DELETE.
     for table in ("audit_entry", "audit_head"):
         op.execute(
-            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} FOR EACH ROW "
+            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} FOR EACH ROW "  # noqa: S608 -- names of our own tables
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
             f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
         )
