@@ -156,7 +156,12 @@ def counterparts(session: Session, unit: Unit, on: date) -> list[Counterpart]:
     here = Succession.successor_id if earlier else Succession.predecessor_id
     there = Succession.predecessor_id if earlier else Succession.successor_id
     line = select(literal(unit.id).label("unit_id")).cte("line", recursive=True)
-    line = line.union(select(there).where(here == line.c.unit_id))
+    # On from those that did not exist either; who did stands for them, whatever it gave away itself.
+    line = line.union(
+        select(there)
+        .join(line, here == line.c.unit_id)
+        .join(Unit, and_(Unit.id == line.c.unit_id, ~valid_on(Unit, on)))
+    )
     rows = session.execute(
         select(Unit.id, Unit.code, Unit.name)
         .where(Unit.id.in_(select(line.c.unit_id)), valid_on(Unit, on))
