@@ -260,7 +260,7 @@ def test_programs_read_the_record_page_by_page(client: Client, db: Database, cit
     read: list[int] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = client.get("/api/v1/audit", params={"limit": 10, "act": "create"} | cursor)
+        answer = client.get("/api/v1/audit", params={"limit": "10", "act": "create"} | cursor)
         answer.raise_for_status()
         page = answer.json()
         read += [entry["id"] for entry in page["items"]]
