@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from meetings_server.audit.bulk import WritingSession
+from meetings_server.audit import bulk  # noqa: F401 -- lays its watch over WritingSession
+from meetings_server.audit.capture import WritingSession
 from meetings_server.audit.ledger import append
 from rooms.auditing import doing
 from rooms.kernel import Event, drain, utcnow
