@@ -303,7 +303,8 @@ def questions(draw: st.DrawFn) -> tuple[World, Actor, date]:
     """A world, and an actor and a day to whom something in it happens: at the edges of its time."""
     world = draw(worlds())
     lent = [*world.substitutions, *world.mandates]
-    thing = draw(st.sampled_from([*lent, *lent, *world.grants]))
+    things: list[Lent | Grant] = [*lent, *lent, *world.grants]
+    thing = draw(st.sampled_from(things))
     if isinstance(thing, Grant):
         person, on_behalf = thing.person, None
     else:
