@@ -32,12 +32,15 @@ WORDS = ("thuky", "Nguyễn Thu Hà", "Phường Văn Miếu", "Hà", "00181")
         "会議室の予約は三日前までにお願いします",
         "🦆🦆🐸🐢🦉🐝🌧️☂️🍜🥢🚲🏛️🎵🧮🪁",
         "thuky va mot con cho vang",  # a word of the context among others
-        invent_password(),
         "mưa rơi trên hồ tây " * 12,
     ],
 )
 def test_long_ones_of_any_kind_are_taken(password: str) -> None:
     require_sound(password, WORDS, SHORTEST_ALONE)
+
+
+def test_an_invented_one_is_sound() -> None:
+    require_sound(invent_password(), WORDS, SHORTEST_ALONE)
 
 
 @pytest.mark.parametrize(
