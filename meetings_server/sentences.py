@@ -312,6 +312,7 @@ FIELD_PROBLEMS: dict[str, str] = {
     "too_old": mark("Lies more than {limit} years back."),
     "too_short": mark("Is too short; at least {limit}."),
     "unit_ended": mark("The unit no longer exists on that day; it ended on {limit}."),
+    "unit_not_begun": mark("The unit does not exist yet on that day; it begins on {limit}."),
     "unknown": mark("Is not known: {limit}"),
     "wrong_password": mark("Is not your present password."),
 }

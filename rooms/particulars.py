@@ -1,7 +1,7 @@
 """What a secretary says of a meeting, and how it is checked and written down."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import select
@@ -11,6 +11,7 @@ from rooms.audience import Rule
 from rooms.booking import LONGEST_MARGIN, LONGEST_MEETING
 from rooms.bridge_points import PointClosed, point_by_id
 from rooms.folding import fold
+from rooms.hierarchy import Unit
 from rooms.kernel import (
     Conflict,
     FieldInvalid,
@@ -101,7 +102,7 @@ def write_request(
 ) -> None:
     """Check what is said and write it onto a meeting; the audience's snapshot is not touched.
 
-    Raises `FieldInvalid`, `UnknownPoint`, `UnknownPerson`, `MainPointOut`.
+    Raises `FieldInvalid` (also where the host does not exist on that day), `UnknownPoint`, `UnknownPerson`, `MainPointOut`.
     """
     meeting.title = require_text("title", request.title, 300)
     meeting.folded = fold(meeting.title)
@@ -118,6 +119,18 @@ def write_request(
     meeting.main_point_id = _main_point(session, request)
     meeting.audience = [rule.as_json() for rule in request.audience]
     _write_agenda(meeting, request.agenda)
+    _require_host(session, request, meeting.day)
+
+
+def _require_host(session: Session, request: MeetingRequest, day: date) -> None:
+    """A unit hosts while it exists: after a reorganisation its successor does."""
+    host = session.get(Unit, request.host_unit_id)
+    if host is None:
+        raise FieldInvalid("host_unit", "unknown", request.host_unit_id)
+    if host.valid_until is not None and host.valid_until <= day:
+        raise FieldInvalid("host_unit", "unit_ended", str(host.valid_until))
+    if host.valid_from > day:
+        raise FieldInvalid("host_unit", "unit_not_begun", str(host.valid_from))
 
 
 def _write_times(meeting: Meeting, request: MeetingRequest, now: datetime) -> None:

@@ -29,13 +29,15 @@ MOST_TYPED = 100
 Choice = dict[str, Any]
 
 
-def host_units(session: Session, actor: Actor, query: str, on: date) -> list[Choice]:
-    """Units for which the actor may make meetings, those of their grants first."""
+def host_units(
+    session: Session, actor: Actor, query: str, on: date, day: date | None = None
+) -> list[Choice]:
+    """Units of the day of the meeting for which the actor may make meetings, one's own first."""
     first = [unit.id for unit in top_units(session, actor, Permission.MEETING_WRITE, on)]
     rows = session.execute(
         select(Unit.id, Unit.name, Unit.level)
         .where(
-            valid_on(Unit, on),
+            valid_on(Unit, max(on, day or on)),
             governed(actor, Permission.MEETING_WRITE, Unit.id, on),
             *has_words(Unit.folded.expression, query),
         )
@@ -144,7 +146,6 @@ def _choice(key: int | str, label: str, note: str) -> Choice:
 
 SOURCES = {
     "units": all_units,
-    "hosts": host_units,
     "points": main_points,
     "chairs": officials,
     "secretaries": secretaries,
@@ -155,12 +156,16 @@ SOURCES = {
 
 @get("/meetings/choices/{what:str}", include_in_schema=False, sync_to_thread=True)
 def choices(request: PageRequest, db: Database, what: str) -> Response[list[Choice]]:
-    """At most twenty choices that fit what has been typed."""
-    if what not in SOURCES:
+    """At most twenty choices that fit what has been typed; hosts of a day to come with `?on=`."""
+    if what != "hosts" and what not in SOURCES:
         raise NotFoundException
     query = request.query_params.get("q", "")[:MOST_TYPED]
+    today, day = civil_day(utcnow()), read_day(request.query_params.get("on", ""))
     with db.reader() as session:
-        found = SOURCES[what](session, request.user.actor, query, civil_day(utcnow()))
+        if what == "hosts":
+            found = host_units(session, request.user.actor, query, today, day)
+        else:
+            found = SOURCES[what](session, request.user.actor, query, today)
     return Response(found, status_code=HTTP_200_OK, headers={"cache-control": "no-store"})
 
 

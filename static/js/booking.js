@@ -198,11 +198,17 @@ document.addEventListener("draft:restored", () => {
   audience?.set(read("audience"));
   drawAgenda();
   dayWords();
+  hostsOfDay();
   showTree();
   soon(0);
 });
 
 /* ---- the units of the day of the meeting ---- */
+
+// After a reorganisation other units can be hosts.
+function hostsOfDay() {
+  field("host_unit").closest("[data-combobox]").dataset.on = field("date").value;
+}
 
 async function treeSince(day) {
   const source = document.getElementById("audience-tree").dataset.source;
@@ -234,6 +240,7 @@ async function showTree() {
 async function begin() {
   drawAgenda();
   dayWords();
+  hostsOfDay();
   follow();
   const place = document.getElementById("audience-tree");
   let tree;

@@ -1,6 +1,6 @@
 // A field that searches while one types: arrows choose, Enter takes, Escape leaves as it was.
 // <div data-combobox="/source"> holds input[role=combobox], input[data-chosen] and ul[role=listbox].
-// The source answers ?q= with [{id, label, note}].
+// The source answers ?q= with [{id, label, note}]; data-on names the day it is asked about.
 import { t } from "./i18n.js";
 
 const PAUSE = 150; // ms after the last key
@@ -71,7 +71,8 @@ async function look(box, query) {
   const stop = new AbortController();
   open.set(box, stop);
   try {
-    const answer = await fetch(`${box.dataset.combobox}?q=${encodeURIComponent(query)}`, {
+    const asked = new URLSearchParams({ q: query, ...(box.dataset.on && { on: box.dataset.on }) });
+    const answer = await fetch(`${box.dataset.combobox}?${asked}`, {
       signal: stop.signal,
       headers: { accept: "application/json" },
     });

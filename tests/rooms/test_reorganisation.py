@@ -12,7 +12,7 @@ from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from rooms.audience import Rule, parse_rules, resolve
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, load_tree, subtree_of, valid_on
-from rooms.kernel import civil_day, utcnow
+from rooms.kernel import FieldInvalid, civil_day, utcnow
 from rooms.meetings import (
     Meeting,
     MeetingChange,
@@ -260,6 +260,31 @@ def test_the_tree_changes_on_the_day(
             "Phường Văn Miếu - Cát Linh": "Phòng họp Phường Cát Linh",
         }
         assert found.unable == []
+
+
+def test_whoever_exists_on_the_day_hosts(
+    db: Database, calendar: Calendar, now: datetime, day: date
+) -> None:
+    city = calendar.city
+    with db.transaction() as session:
+        applied(session, city, day, now)
+        heir = load_tree(session, day).by_code["00178"].id
+    everybody = [Rule(include=True, by="level", level="department")]
+    asked = meeting_request(city, now, audience=everybody, starts_at=at(day + timedelta(days=9), 8))
+    clerk = city.actors["vanthu.vanmieu"]
+    with db.transaction() as session:
+        gone = replace(asked, host_unit_id=city.units["006"])
+        with pytest.raises(FieldInvalid, match="unit_ended"):
+            book(session, city.actors["thuky.dongda"], gone, now)
+    with db.transaction() as session:
+        early = replace(asked, host_unit_id=heir, starts_at=at(day - timedelta(days=2), 8))
+        early = replace(early, ends_at=early.starts_at + timedelta(hours=2))
+        with pytest.raises(FieldInvalid, match="unit_not_begun"):
+            book(session, clerk, early, now)
+    with db.transaction() as session:
+        # Before the day those whose place it takes prepare what it will host.
+        made = book(session, clerk, replace(asked, host_unit_id=heir), now)
+        assert made.meeting.host_unit_id == heir
 
 
 def test_the_day_comes(db: Database, now: datetime, day: date) -> None:
