@@ -1,6 +1,6 @@
 """Applying a plan: the tree, meetings to come and held, rights, people and rooms; and its way back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -11,8 +11,8 @@ from meetings_server.database import Database
 from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from rooms.audience import Rule, parse_rules, resolve
 from rooms.bridge_points import BridgePoint
-from rooms.hierarchy import Unit, UnitAncestry, load_tree, subtree_of, valid_on
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.hierarchy import UnitAncestry, load_tree, subtree_of, valid_on
+from rooms.kernel import civil_day, utcnow
 from rooms.meetings import (
     Meeting,
     MeetingChange,
@@ -25,9 +25,7 @@ from rooms.policies import Permission, holds
 from rooms.reorganisation import (
     Fate,
     ReorganisationState,
-    SuccessionRow,
     come_into_force,
-    make_plan,
     preview,
     take_back,
 )
@@ -42,7 +40,6 @@ from tests.factories import (
     meeting_request,
     participation_of,
     scheduled_meeting,
-    unit_rows,
     working_day,
 )
 from tests.reorganised import (
@@ -52,7 +49,6 @@ from tests.reorganised import (
     held_points,
     snapshot,
     standing,
-    succession_rows,
 )
 
 AHEAD = 14
@@ -215,28 +211,6 @@ def test_secretary_and_invitees_learn_of_it(
         assert change(session, calendar.city.secretary, meeting.id, same, now).meeting.version == 3
 
 
-def test_new_units_are_written_to_where_their_predecessors_were(
-    db: Database, now: datetime, day: date
-) -> None:
-    """Lists by law name no mail addresses."""
-    units = [replace(row, email=None, phone=None) for row in unit_rows(AFTER)]
-    units[3] = replace(units[3], name="Quận Ba Đình Mới", email="moi@hanoi.example")
-    renamed = [*succession_rows(), SuccessionRow(9, "001", "001", "whole", True)]
-    with db.transaction() as session:
-        city = make_city(session, now)
-        applied(session, city, day, now, plan=make_plan(units, renamed))
-    with db.reader() as session:
-        written_to = dict(
-            session.execute(select(Unit.code, Unit.email).where(Unit.valid_from == day)).all()
-        )
-    assert written_to == {
-        "01-STC": "vanthu.01-stc@hanoi.example",
-        "001": "moi@hanoi.example",
-        "00178": "vanthu.00178@hanoi.example",
-        "00999": "vanthu.00181@hanoi.example",
-    }
-
-
 def test_the_tree_changes_on_the_day(
     db: Database, calendar: Calendar, now: datetime, day: date
 ) -> None:
@@ -262,43 +236,19 @@ def test_the_tree_changes_on_the_day(
         assert found.unable == []
 
 
-def test_whoever_exists_on_the_day_hosts(
-    db: Database, calendar: Calendar, now: datetime, day: date
-) -> None:
-    city = calendar.city
-    with db.transaction() as session:
-        applied(session, city, day, now)
-        heir = load_tree(session, day).by_code["00178"].id
-    everybody = [Rule(include=True, by="level", level="department")]
-    asked = meeting_request(city, now, audience=everybody, starts_at=at(day + timedelta(days=9), 8))
-    clerk = city.actors["vanthu.vanmieu"]
-    with db.transaction() as session:
-        gone = replace(asked, host_unit_id=city.units["006"])
-        with pytest.raises(FieldInvalid, match="unit_ended"):
-            book(session, city.actors["thuky.dongda"], gone, now)
-    with db.transaction() as session:
-        early = replace(asked, host_unit_id=heir, starts_at=at(day - timedelta(days=2), 8))
-        early = replace(early, ends_at=early.starts_at + timedelta(hours=2))
-        with pytest.raises(FieldInvalid, match="unit_not_begun"):
-            book(session, clerk, early, now)
-    with db.transaction() as session:
-        # Before the day those whose place it takes prepare what it will host.
-        made = book(session, clerk, replace(asked, host_unit_id=heir), now)
-        assert made.meeting.host_unit_id == heir
-
-
 def test_the_day_comes(db: Database, now: datetime, day: date) -> None:
     with db.transaction() as session:
         city = make_city(session, now)
         applied(session, city, day, now)
     late = now + timedelta(days=1)
     with db.transaction() as session:
-        # Made by the ward that will end, for after its end: it is caught up with on the day.
+        # Made by the clerk of the ward that will end, for after its end.
+        heir = load_tree(session, day).by_code["00178"].id
         request = meeting_request(
             city,
             late,
             starts_at=at(day + timedelta(days=4), 8),
-            host_unit_id=city.units["00181"],
+            host_unit_id=heir,
             main_point_id=city.points["00181"],
         )
         own = book(session, city.actors["vanthu.vanmieu"], request, late).meeting
@@ -314,7 +264,6 @@ def test_the_day_comes(db: Database, now: datetime, day: date) -> None:
     with db.transaction() as session:
         assert come_into_force(session, civil_day(morning), morning) == 0
         tree = load_tree(session, day)
-        heir = tree.by_code["00178"].id
         homes = dict(session.execute(select(Person.username, Person.unit_id)).all())
         assert homes["vanthu.vanmieu"] == homes["truc.cattlinh"] == homes["moi"] == heir
         assert homes["thuky.dongda"] == city.units["006"]
