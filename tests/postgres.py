@@ -103,9 +103,12 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
 
     def create(self, database: str, *, template: str = "template0") -> None:
-        """A new database, a copy of `template`, to which nobody may be connected."""
+        """A new database, a copy of `template`, to which nobody may be connected.
+
+        Copied as files: through the log, as is usual, making and dropping it takes twice as long.
+        """
         self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(database), sql.Identifier(template)
             )
         )
