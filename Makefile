@@ -31,7 +31,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) $(TESTS)
 
 load: $(VENV)/.ready-to-test
 	@set -e; for program in tests/load/*.py; do echo "== $$program"; $(BIN)/python $$program; done

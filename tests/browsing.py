@@ -174,15 +174,12 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that open a browser and run them last, at most two at a time.
+    """Mark the tests that open a browser and run them last.
 
     Playwright keeps an event loop running in this thread from the first of them to the end of the
-    session, and no other test could use `asyncio.run` after it. A browser wants a core to itself.
+    session, and no other test could use `asyncio.run` after it.
     """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-            if item.config.pluginmanager.hasplugin("xdist"):
-                name = "pages" if item.path.name == "test_every_page.py" else "browser"
-                item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
