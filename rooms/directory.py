@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rooms.folding import fold, folded_pattern, has_words
@@ -182,9 +183,20 @@ def listed_rows(session: Session, on: date, query: str = "", level: str = "") ->
     above = select(UnitAncestry.ancestor_id).where(
         UnitAncestry.unit_id.in_(wanted), valid_on(UnitAncestry, on)
     )
-    parent = aliased(Unit)
     rows = session.execute(
+        catalogue_rows(on)
+        .where(or_(Unit.id.in_(above), Unit.id.in_(wanted)))
+        .order_by(Unit.position, Unit.id)
+    )
+    return [UnitRow(line, *row) for line, (_id, *row) in enumerate(rows, start=2)]
+
+
+def catalogue_rows(on: date) -> Select[*tuple[Any, ...]]:
+    """The units of a day: the id, then the columns of a catalogue in the order of `UnitRow`."""
+    parent = aliased(Unit)
+    return (
         select(
+            Unit.id,
             Unit.code,
             parent.code,
             Unit.level,
@@ -204,7 +216,5 @@ def listed_rows(session: Session, on: date, query: str = "", level: str = "") ->
             ),
         )
         .outerjoin(parent, parent.id == UnitAncestry.ancestor_id)
-        .where(valid_on(Unit, on), or_(Unit.id.in_(above), Unit.id.in_(wanted)))
-        .order_by(Unit.position, Unit.id)
+        .where(valid_on(Unit, on))
     )
-    return [UnitRow(line, *row) for line, row in enumerate(rows, start=2)]

@@ -9,20 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from rooms.auditing import audited
 from rooms.catalogue import COLUMNS, REQUIRED_COLUMNS, units_of
+from rooms.directory import catalogue_rows
 from rooms.hierarchy import (
     Unit,
-    UnitAncestry,
     UnitRow,
     UnitsExist,
     UnitsNotSound,
     check_units,
     import_units,
-    valid_on,
 )
 from rooms.lists.lost_zeros import KnownCode, lost_in_telephones, lost_in_units
 from rooms.lists.plan import Entry, Plan, differences
@@ -144,31 +143,7 @@ def carry_out_units(session: Session, plan: UnitPlan, looked_at: str | None = No
 
 def _present(session: Session, day: date) -> dict[str, _Present]:
     """The units of a day by code, as a table would have them. One statement."""
-    parent = aliased(Unit)
-    rows = session.execute(
-        select(
-            Unit.id,
-            Unit.code,
-            parent.code,
-            Unit.level,
-            Unit.kind,
-            Unit.name,
-            Unit.lat,
-            Unit.lon,
-            Unit.email,
-            Unit.phone,
-        )
-        .outerjoin(
-            UnitAncestry,
-            and_(
-                UnitAncestry.unit_id == Unit.id,
-                UnitAncestry.depth == 1,
-                valid_on(UnitAncestry, day),
-            ),
-        )
-        .outerjoin(parent, parent.id == UnitAncestry.ancestor_id)
-        .where(valid_on(Unit, day))
-    )
+    rows = session.execute(catalogue_rows(day))
     return {
         row[1]: _Present(
             row[0], {name: _shown(cell) for name, cell in zip(COLUMNS, row[1:], strict=True)}
