@@ -145,6 +145,24 @@ class Addressee:
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
+WRITTEN_BY_SELECT = (
+    "message_id",
+    "recipient",
+    "unit_id",
+    "participation_id",
+    "name",
+    "address",
+    "language",
+    "own",
+    "state",
+    "due_at",
+    "attempts",
+    "last_error",
+    "claimed_by",
+)
+"""Columns of a delivery in the order in which statements that select the addressed write them."""
+
+
 def post(session: Session, message: Post, to: Iterable[Addressee]) -> int:
     """Write a message to recipients named one by one: two statements. Returns the message's id."""
     message_id = _write(session, message)
@@ -202,21 +220,7 @@ def post_to_invited(session: Session, message: Post, *wanted: ColumnElement[bool
     )
     session.execute(
         insert(OutboxDelivery).from_select(
-            [
-                "message_id",
-                "recipient",
-                "unit_id",
-                "participation_id",
-                "name",
-                "address",
-                "language",
-                "own",
-                "state",
-                "due_at",
-                "attempts",
-                "last_error",
-                "claimed_by",
-            ],
+            WRITTEN_BY_SELECT,
             rows,
             include_defaults=False,
         )

@@ -31,7 +31,13 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from meetings_server.mail.invitations import facts_of
 from meetings_server.mail.letters import subject_of
-from meetings_server.mail.outbox import DeliveryState, MailQueued, OutboxDelivery, OutboxMessage
+from meetings_server.mail.outbox import (
+    WRITTEN_BY_SELECT,
+    DeliveryState,
+    MailQueued,
+    OutboxDelivery,
+    OutboxMessage,
+)
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
 from rooms.kernel import Event, record
@@ -40,22 +46,6 @@ from rooms.reorganisation import MeetingsReaimed, Reorganisation
 
 AT_ONCE = 500
 """Meetings in one round: their facts are held in memory."""
-
-COLUMNS = (
-    "message_id",
-    "recipient",
-    "unit_id",
-    "participation_id",
-    "name",
-    "address",
-    "language",
-    "own",
-    "state",
-    "due_at",
-    "attempts",
-    "last_error",
-    "claimed_by",
-)
 
 
 def on_reaimed(session: Session, fact: MeetingsReaimed) -> None:
@@ -153,7 +143,9 @@ def _deliver(session: Session, fact: MeetingsReaimed, ids: list[int], kind: str)
         .where(OutboxMessage.id.in_(ids), _concerned(fact, kind))
         .order_by(OutboxMessage.id, Participation.id)
     )
-    session.execute(insert(OutboxDelivery).from_select(list(COLUMNS), rows, include_defaults=False))
+    session.execute(
+        insert(OutboxDelivery).from_select(list(WRITTEN_BY_SELECT), rows, include_defaults=False)
+    )
 
 
 def _supersede(session: Session, fact: MeetingsReaimed, meeting_ids: list[int]) -> None:
