@@ -1,8 +1,8 @@
 """Reorganisations: the list, a new plan, what it would do, applying it, taking it back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -365,6 +365,25 @@ def start(request: PageRequest, db: Database, reorganisation_id: int) -> Respons
     return see_other(f"/admin/reorganisation/{reorganisation_id}")
 
 
+def _undone(
+    request: PageRequest,
+    db: Database,
+    reorganisation_id: int,
+    act: Callable[[Session, Actor, int, datetime], object],
+) -> Response[Any] | None:
+    """Take a plan back or throw it away; the page with what is wrong where that cannot be."""
+    _require_somewhere(request)
+    try:
+        with db.transaction() as session:
+            _admit(session, request.user.actor)
+            act(session, request.user.actor, reorganisation_id, utcnow())
+    except NotPermitted:
+        raise
+    except DomainError as refusal:
+        return _refused(request, db, reorganisation_id, refusal)
+    return None
+
+
 def _refused(
     request: PageRequest, db: Database, reorganisation_id: int, refusal: DomainError
 ) -> Response[Any]:
@@ -385,16 +404,9 @@ def _refused(
     status_code=HTTP_200_OK,
 )
 def withdraw(request: PageRequest, db: Database, reorganisation_id: int) -> Response[Any]:
-    _require_somewhere(request)
-    try:
-        with db.transaction() as session:
-            _admit(session, request.user.actor)
-            take_back(session, request.user.actor, reorganisation_id, utcnow())
-    except NotPermitted:
-        raise
-    except DomainError as refusal:
-        return _refused(request, db, reorganisation_id, refusal)
-    return see_other(f"/admin/reorganisation/{reorganisation_id}", "reorganisation_taken_back")
+    refused = _undone(request, db, reorganisation_id, take_back)
+    here = f"/admin/reorganisation/{reorganisation_id}"
+    return refused or see_other(here, "reorganisation_taken_back")
 
 
 @post(
@@ -404,16 +416,8 @@ def withdraw(request: PageRequest, db: Database, reorganisation_id: int) -> Resp
     status_code=HTTP_200_OK,
 )
 def forget(request: PageRequest, db: Database, reorganisation_id: int) -> Response[Any]:
-    _require_somewhere(request)
-    try:
-        with db.transaction() as session:
-            _admit(session, request.user.actor)
-            discard_plan(session, request.user.actor, reorganisation_id, utcnow())
-    except NotPermitted:
-        raise
-    except DomainError as refusal:
-        return _refused(request, db, reorganisation_id, refusal)
-    return see_other("/admin/reorganisation", "reorganisation_discarded")
+    refused = _undone(request, db, reorganisation_id, discard_plan)
+    return refused or see_other("/admin/reorganisation", "reorganisation_discarded")
 
 
 HANDLERS = [forget, keep, list_page, new_page, plan_page, progress_part, start, withdraw]

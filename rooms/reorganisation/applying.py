@@ -100,9 +100,8 @@ def apply(
     grants = pass_on(
         session,
         [
-            Passing(passing.grant, heir and ids.get(heir, heir))
+            Passing(passing.grant, passing.heir_id and ids.get(passing.heir_id, passing.heir_id))
             for passing in outlook.passings
-            for heir in (passing.heir_id,)
         ],
         day,
     )

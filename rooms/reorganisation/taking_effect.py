@@ -128,7 +128,7 @@ def _take_facts(session: Session, reorganisation: Reorganisation) -> None:
     changed = []
     for row in session.execute(
         select(Unit.id, Unit.code, *(getattr(Unit, name) for name in FACTS)).where(
-            Unit.code.in_(told), Unit.valid_from < day, or_(Unit.valid_until.is_(None))
+            Unit.code.in_(told), Unit.valid_from < day, Unit.valid_until.is_(None)
         )
     ):
         new = {
