@@ -80,6 +80,10 @@ class Source(StrEnum):
     PAGE = "page"
     API = "api"
     LIVE = "live"
+    KIOSK = "kiosk"
+    """A tablet at the door, with a login of its own for its point."""
+    VIDEO = "video"
+    """The video system: nobody said so, a line was opened or cut."""
 
 
 class AttendanceHead(Base):
@@ -106,7 +110,9 @@ class AttendanceEntry(Base):
     head_of_delegation: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(default="")
     observed_at: Mapped[datetime]
-    """When it was so, as the operator's device says."""
+    """When it was so, as the operator's device says; never later than `recorded_at`."""
+    device_at: Mapped[datetime | None]
+    """What the device said, where its clock ran ahead: by this a repetition is known."""
     recorded_at: Mapped[datetime]
     """When the server learned of it."""
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
@@ -137,6 +143,10 @@ class PointState(Base):
     first_present_at: Mapped[datetime | None]
     revision: Mapped[int]
     """The last row of the log that is about this point."""
+    source: Mapped[str] = mapped_column(server_default=text("''"))
+    """The way in which the present state came."""
+    device_at: Mapped[datetime | None]
+    """The newest instant that a device whose clock ran ahead has claimed for something."""
 
 
 @dataclass
@@ -279,6 +289,8 @@ class Standing:
     observed_at: datetime
     first_present_at: datetime | None
     revision: int
+    source: str = ""
+    device_at: datetime | None = None
 
     def says(self, other: "Standing") -> bool:
         """Whether the other adds nothing."""
@@ -298,7 +310,15 @@ def follow(before: Standing | None, row: Standing) -> Standing:
         row.since = before.since
     row.first_present_at = before.first_present_at or row.first_present_at
     row.revision = max(row.revision, before.revision)
+    row.device_at = later(before.device_at, row.device_at)
     return row
+
+
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two instants that may be missing."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
 
 
 def as_row(
@@ -308,11 +328,21 @@ def as_row(
     note: str,
     observed_at: datetime,
     revision: int,
+    source: str = "",
+    device_at: datetime | None = None,
 ) -> Standing:
     """A row of the log before anything is known of what came earlier."""
-    first = observed_at if state == Presence.PRESENT else None
     return Standing(
-        state, observed_at, headcount, head_of_delegation, note, observed_at, first, revision
+        state,
+        observed_at,
+        headcount,
+        head_of_delegation,
+        note,
+        observed_at,
+        observed_at if state == Presence.PRESENT else None,
+        revision,
+        source,
+        device_at,
     )
 
 
@@ -340,6 +370,7 @@ def entry_row(
         "recorded_by": None,
         "on_behalf_of_id": None,
         "address": "",
+        "device_at": None,
     }
     return {
         "meeting_id": meeting_id,

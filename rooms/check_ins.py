@@ -128,6 +128,8 @@ class _Batch:
                 table.note,
                 table.observed_at,
                 table.revision,
+                table.source,
+                table.device_at,
             )
             .where(tuple_(table.meeting_id, table.point_id).in_(sorted(behind)))
             .order_by(table.observed_at, table.revision)
@@ -246,6 +248,8 @@ _STANDINGS = (
         PointState.observed_at,
         PointState.first_present_at,
         PointState.revision,
+        PointState.source,
+        PointState.device_at,
     )
     .outerjoin(
         PointState,
@@ -295,10 +299,14 @@ def _said(check_in: CheckIn, in_effect: Standing | None, observed: datetime) -> 
         bounded_text("note", note, 500),
         observed,
         0,
+        check_in.source.value,
     )
 
 
-def _facts(row: Standing) -> tuple[str, int | None, str, str, datetime, int]:
+_Facts = tuple[str, int | None, str, str, datetime, int, str, datetime | None]
+
+
+def _facts(row: Standing) -> _Facts:
     return (
         row.state,
         row.headcount,
@@ -306,4 +314,6 @@ def _facts(row: Standing) -> tuple[str, int | None, str, str, datetime, int]:
         row.note,
         row.observed_at,
         row.revision,
+        row.source,
+        row.device_at,
     )

@@ -58,6 +58,8 @@ class PointNow:
     note: str
     first_present_at: datetime | None
     revision: int
+    source: str = ""
+    """A `Source`: the way the state came."""
 
 
 @dataclass(slots=True)
@@ -213,7 +215,7 @@ def state_at(
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
         raise UnknownMeeting(meeting_id)
-    within = _within(scope, meeting.day)
+    within = lies_within(scope, meeting.day)
     if at is None:
         return _present_states(session, meeting, within)
     standings = _standings_at(session, meeting, at, within)
@@ -244,6 +246,7 @@ def _present_states(
             PointState.observed_at,
             PointState.first_present_at,
             PointState.revision,
+            PointState.source,
         )
         .outerjoin(
             PointState,
@@ -288,6 +291,7 @@ def _standings_at(
             entry.note,
             entry.observed_at,
             entry.revision,
+            entry.source,
         )
         .join(
             Participation,
@@ -306,7 +310,8 @@ def _standings_at(
     return {point_id: standing for point_id, standing in folded.items() if point_id and standing}
 
 
-def _within(scope: Scope | None, day: date) -> ColumnElement[bool]:
+def lies_within(scope: Scope | None, day: date) -> ColumnElement[bool]:
+    """The participations of a scope."""
     if scope is None or not scope.roots:
         return true()
     return Participation.unit_id.in_(
@@ -341,4 +346,5 @@ def _point(invited: Any, standing: Standing | None, start: datetime) -> PointNow
         note=standing.note if standing else "",
         first_present_at=standing.first_present_at if standing else None,
         revision=standing.revision if standing else 0,
+        source=standing.source if standing else "",
     )
