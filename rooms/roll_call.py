@@ -12,6 +12,7 @@ from rooms.attendance import AttendanceEntry, PointState, Presence, start_of
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.meetings import Meeting, Participation, Reply, UnknownMeeting, invited
+from rooms.presence import Span, presence_spans
 from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
 
@@ -26,7 +27,7 @@ class PresentUnit:
     point_id: int
     point_name: str
     is_main: bool
-    spans: list[tuple[datetime, datetime | None]]
+    spans: list[Span]
     """From when until when, in order; the last is open (None) while the point is still present."""
     headcount: int | None
     """The last number reported."""
@@ -86,8 +87,7 @@ class SilentPoint:
 def present_and_absent(session: Session, meeting_id: int) -> RollCall:
     """The roll of a meeting, from the log; three statements. Raises `UnknownMeeting`.
 
-    A point is present from its report `present` until it reports `lost`, `left` or only `ready`, or
-    the meeting ends; asking for help does not end its presence.
+    What counts as present stands in `presence`.
     """
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
@@ -103,7 +103,7 @@ def present_and_absent(session: Session, meeting_id: int) -> RollCall:
         .order_by(Participation.is_main.desc(), Unit.position, Unit.id, BridgePoint.id)
     ):
         line = lines.get(point.id, [])
-        spans = _spans(line, meeting.ended_at)
+        spans = presence_spans(line, meeting.ended_at)
         who = (unit.id, unit.code, unit.name, unit.level, point.id, point.name)
         if not spans:
             last = line[-1].state if line else Presence.INVITED.value
@@ -142,24 +142,6 @@ def _time_lines(session: Session, meeting_id: int) -> dict[int, list[Any]]:
     ):
         lines[row.point_id or 0].append(row)
     return lines
-
-
-_ENDS_PRESENCE = {Presence.LOST.value, Presence.LEFT.value, Presence.READY.value}
-
-
-def _spans(line: list[Any], ended_at: datetime | None) -> list[tuple[datetime, datetime | None]]:
-    spans: list[tuple[datetime, datetime | None]] = []
-    since: datetime | None = None
-    for row in line:
-        if row.state == Presence.PRESENT and since is None:
-            since = row.observed_at
-        elif row.state in _ENDS_PRESENCE and since is not None:
-            spans.append((since, row.observed_at))
-            since = None
-    if since is not None:
-        # Whoever checks in while the meeting is being closed was there when it ended.
-        spans.append((since, max(since, ended_at) if ended_at else None))
-    return spans
 
 
 def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:
