@@ -101,6 +101,14 @@ def make_hanoi(session: Session, now: datetime) -> City:
 
 
 def _settle(session: Session, rows: list[UnitRow], now: datetime) -> City:
+    city = settle_units(session, rows)
+    for username, name, title, code, role in PEOPLE:
+        city.actors[username] = make_person(session, city, username, name, title, code, role, now)
+    return city
+
+
+def settle_units(session: Session, rows: list[UnitRow]) -> City:
+    """Units with a bridge point each, and nobody there."""
     import_units(session, rows, VALID_FROM)
     units = dict(session.execute(select(Unit.code, Unit.id).order_by(Unit.position)).all())
     names = {row.code: row.name for row in rows}
@@ -124,10 +132,7 @@ def _settle(session: Session, rows: list[UnitRow], now: datetime) -> City:
             select(Unit.code, BridgePoint.id).join(Unit, Unit.id == BridgePoint.unit_id)
         ).all()
     )
-    city = City(units, points)
-    for username, name, title, code, role in PEOPLE:
-        city.actors[username] = make_person(session, city, username, name, title, code, role, now)
-    return city
+    return City(units, points)
 
 
 def make_person(

@@ -10,6 +10,7 @@ TEMPORAL=1.0.8
 HTMX=2.0.11
 FONT=5.3.0
 SWAGGER=5.35.0
+DELAUNAY=6.0.6
 ESBUILD=0.28.2
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +21,7 @@ echo '{"private": true}' >package.json
 npm install --silent \
   "@tabler/core@$TABLER" "@tabler/icons@$ICONS" "fullcalendar@$FULLCALENDAR" \
   "temporal-polyfill@$TEMPORAL" "htmx.org@$HTMX" "@fontsource/be-vietnam-pro@$FONT" \
-  "swagger-ui-dist@$SWAGGER" "esbuild@$ESBUILD"
+  "swagger-ui-dist@$SWAGGER" "d3-delaunay@$DELAUNAY" "esbuild@$ESBUILD"
 m="$build/node_modules"
 
 fresh() { # fresh NAME VERSION: an empty folder for one package, older versions gone
@@ -95,3 +96,12 @@ sed '/sourceMappingURL/d' "$m/swagger-ui-dist/swagger-ui-bundle.js" >"$out/swagg
 sed '/sourceMappingURL/d' "$m/swagger-ui-dist/swagger-ui.css" >"$out/swagger-ui.css"
 cp "$m/swagger-ui-dist/LICENSE" "$m/swagger-ui-dist/NOTICE" "$out/"
 cp "$m/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt" "$out/LICENSE.bundled.txt"
+
+fresh d3-delaunay "$DELAUNAY"
+echo "export { Delaunay } from 'd3-delaunay'" >entry.js
+"$m/.bin/esbuild" entry.js --bundle --minify --format=esm --target=es2020 \
+  --legal-comments=inline --log-level=warning --outfile="$out/d3-delaunay.min.js"
+cp "$m/d3-delaunay/LICENSE" "$out/LICENSE"
+for within in delaunator robust-predicates; do
+  cp "$m/$within/LICENSE" "$out/LICENSE.$within"
+done
