@@ -33,6 +33,7 @@ from rooms.auditing import doing
 from rooms.bridge_points import UnknownPoint
 from rooms.kernel import Base, Conflict
 from rooms.meetings import Meeting, Participation, visible_meeting
+from rooms.merging import takes_effect
 from rooms.policies import Actor, Permission, governed, require
 
 OPENS_BEFORE = timedelta(hours=2)
@@ -118,6 +119,8 @@ class AttendanceEntry(Base):
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     on_behalf_of_id: Mapped[int | None]
     """The official for whom it was said: a person's id."""
+    device_id: Mapped[int | None]
+    """The tablet at the door on which it was said, by nobody who is known (`rooms.devices`)."""
     address: Mapped[str] = mapped_column(default="", server_default=text("''"))
     """Of the network: from where it was said."""
     source: Mapped[str]
@@ -178,14 +181,17 @@ class CheckIn:
     meeting_id: int
     point_id: int
     state: str
-    recorded_by: int
+    recorded_by: int | None
     source: Source
     headcount: int | None = None
     head_of_delegation: str | None = None
     note: str | None = None
     observed_at: datetime | None = None
+    trouble: str = ""
+    """What help is needed with, see `help_calls`; only with `needs_help`."""
     on_behalf_of_id: int | None = field(default_factory=lambda: doing.get().on_behalf_of)
     address: str = field(default_factory=lambda: doing.get().address)
+    device_id: int | None = None
 
 
 def start_of(starts_at: datetime, started_at: datetime | None) -> datetime:
@@ -302,8 +308,16 @@ class Standing:
         )
 
 
-def follow(before: Standing | None, row: Standing) -> Standing:
-    """The state after a row of the time line. `row` bears the row's own facts and instants."""
+def follow(before: Standing | None, row: Standing) -> Standing | None:
+    """The state after a row of the time line. `row` bears the row's own facts and instants.
+
+    None where the row is the first and has no effect: the video system lost whoever was never there.
+    """
+    if not takes_effect(before.state if before else None, row.state, row.source):
+        if before is not None:
+            before.revision = max(row.revision, before.revision)
+            before.device_at = later(before.device_at, row.device_at)
+        return before
     if before is None:
         return row
     if row.state == before.state:
@@ -369,6 +383,7 @@ def entry_row(
         "note": "",
         "recorded_by": None,
         "on_behalf_of_id": None,
+        "device_id": None,
         "address": "",
         "device_at": None,
     }
