@@ -77,19 +77,22 @@ def of_answer(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 class LiveLine:
-    """One open line and what it holds; answers to check-ins are kept apart."""
+    """One open line and what it holds; answers to check-ins and notices are kept apart."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.holding = Holding()
         self.frames: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
+        self.notices: list[dict[str, Any]] = []
 
     def receive(self, seconds: float = PATIENCE) -> dict[str, Any]:
         """The next frame, applied. Raises `TimeoutError`, `ConnectionClosed`."""
         frame: dict[str, Any] = json.loads(self.connection.recv(timeout=seconds))
         if frame["type"] in {"ack", "error"}:
             self.answers.append(frame)
+        elif frame["type"] == "notice":
+            self.notices.append(frame)
         else:
             self.frames.append(frame)
             self.holding.apply(frame)

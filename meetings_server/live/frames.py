@@ -11,6 +11,7 @@ from meetings_server.live.picture import (
     Feed,
     Picture,
 )
+from rooms.notices import MeetingNotice
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,6 +69,11 @@ def meeting(picture: Picture) -> bytes:
 
 def heartbeat(picture: Picture) -> bytes:
     return b'{"type":"heartbeat","revision":%d}' % picture.revision
+
+
+def notice(told: MeetingNotice, wait: float) -> bytes:
+    """`wait`: over how many seconds those who get it should spread what they fetch because of it."""
+    return _encode({**told.facts, "type": "notice", "kind": told.kind, "wait": round(wait, 1)})
 
 
 def ack(message_id: bytes, revision: int) -> bytes:

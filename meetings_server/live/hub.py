@@ -10,7 +10,8 @@ Everything here runs on the event loop; only the log is read in threads.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from meetings_server.live import frames
 from meetings_server.live.picture import Picture, rows_after
 from meetings_server.live.protocol import Line, text_frame
 from rooms.hierarchy import Tree
+from rooms.notices import EVERYTHING, MeetingNotice
 from rooms.rollup import Scope
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ MANY_LINES = 500
 """Up to so many lines every tick may go to all of them."""
 CHUNK = 500
 """Lines written to before others get a turn on the event loop."""
+FETCHES_A_SECOND = 500
+"""So many of those who got a notice may ask at once for what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Hub:
         self.lines = 0
         self._db = db
         self._rooms: dict[int, asyncio.Future[Room]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._readers = ThreadPoolExecutor(READERS, "live-reader")
 
     @property
@@ -96,10 +101,36 @@ class Hub:
 
     def tell(self, meeting_id: int | None) -> None:
         """A hint: this meeting's log, or that of any, may have grown. On the event loop."""
-        watched = self._rooms.values() if meeting_id is None else [self._rooms.get(meeting_id)]
-        for found in watched:
+        if meeting_id is not None:
+            found = self._rooms.get(meeting_id)
             if found is not None and _is_open(found):
                 found.result().wake.set()
+            return
+        for each, found in self._rooms.items():
+            if _is_open(found):
+                found.result().wake.set()
+                self.notify(MeetingNotice(each, EVERYTHING))
+
+    def notify(self, notice: MeetingNotice) -> None:
+        """Pass a notice on to the lines it is for. On the event loop."""
+        found = self._rooms.get(notice.meeting_id)
+        if found is None or not _is_open(found):
+            return
+        telling = asyncio.create_task(self._pass_on(found.result(), notice))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _pass_on(self, room: Room, notice: MeetingNotice) -> None:
+        reached = _reached(room.picture.tree, notice.unit_ids)
+        watching = [
+            watching
+            for watching in room.subscribers.values()
+            if reached is None or _is_told(next(iter(watching)).scope, reached)
+        ]
+        lines = sum(map(len, watching))
+        payload = frames.notice(notice, lines / FETCHES_A_SECOND if lines > MANY_LINES else 0)
+        for together in watching:
+            await self._deliver(room, together, payload)
 
     async def join(
         self, meeting_id: int, scope: Scope, line: Line, after: int | None = None
@@ -155,7 +186,7 @@ class Hub:
         """End all tasks; the server itself closes the sockets with 1012."""
         rooms = [found.result() for found in self._rooms.values() if _is_open(found)]
         self._rooms.clear()
-        tasks = [room.task for room in rooms if room.task]
+        tasks = [*self._telling, *(room.task for room in rooms if room.task)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -302,6 +333,8 @@ class Hub:
                 subscriber.lagging_since = None
                 payload = frames.snapshot(room.picture, room.picture.feed(subscriber.scope))
                 subscriber.line.write(payload, text_frame(payload))
+                missed = frames.notice(MeetingNotice(room.picture.meeting.id, EVERYTHING), 0)
+                subscriber.line.write(missed, text_frame(missed))
             elif now - (subscriber.lagging_since or now) > self.pace.lag_limit:
                 room.laggards.discard(subscriber)
                 subscriber.line.abort()
@@ -317,6 +350,17 @@ class Hub:
     async def _in_thread(self, read: Callable[..., T], *arguments: int) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, read, *arguments)
+
+
+def _reached(tree: Tree, unit_ids: Collection[int] | None) -> AbstractSet[int] | None:
+    """The units whose watchers a notice is for: those named and all above them; None is everybody."""
+    if unit_ids is None:
+        return None
+    return {above.id for unit_id in unit_ids for above in tree.ancestry(unit_id)}
+
+
+def _is_told(scope: Scope, reached: AbstractSet[int]) -> bool:
+    return not scope.roots or any(root.id in reached for root in scope.roots)
 
 
 def _is_open(found: asyncio.Future[Room]) -> bool:

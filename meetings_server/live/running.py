@@ -46,7 +46,7 @@ async def live(app: Litestar) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     pace = app.state.get("live_pace") or Pace()
     hub = Hub(db, pace)
-    hints = Hints(db, loop, hub.tell)
+    hints = Hints(db, loop, hub.tell, hub.notify)
     writer = CheckInWriter(db, loop, hints.publish)
     hints.start()
     writer.start()

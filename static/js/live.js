@@ -7,6 +7,11 @@
 //
 // Events: "line" (its condition has changed, see `line`), "snapshot", "changes" (detail: {points, rollup},
 // the ids and codes that changed), "meeting".
+//
+// What else has changed in the meeting is told to the document, for whatever part of the page shows it:
+// "live:notice" (detail: the frame, {kind, …}) at once, and "live:notice:<kind>" when that part should fetch
+// what the notice is about: where thousands were told they do not all ask at once. "live:again" when
+// notices may have been missed: all such parts fetch anew.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
@@ -14,6 +19,8 @@ const RESTART_SPREAD = 10_000;
 const HEARTBEAT = 25_000;
 const PATIENCE = 10_000;
 const ANSWER_WITHIN = 15_000;
+const ALL_NOTICES = "everything";
+const UNHEARD = 5_000;
 
 const RESTARTING = 1012;
 const TOO_MANY = 1013;
@@ -45,6 +52,7 @@ export class LiveMeeting extends EventTarget {
   #socket = null;
   #holds = false;
   #failures = 0;
+  #deafSince = performance.now();
   #retry = null;
   #watch = null;
   #silence = HEARTBEAT + PATIENCE;
@@ -128,6 +136,9 @@ export class LiveMeeting extends EventTarget {
         this.meeting = frame.meeting ?? { ...this.meeting, ...frame };
         this.#tell("meeting", this.meeting);
         break;
+      case "notice":
+        this.#pass(frame);
+        return;
       case "ack":
         this.#answer(frame.id)?.resolve(frame.revision);
         return;
@@ -140,6 +151,15 @@ export class LiveMeeting extends EventTarget {
     // A change of the meeting itself is followed by a snapshot: only then has all of it been seen.
     if (frame.type === "heartbeat" && frame.revision > this.revision) this.revision = frame.revision;
     if (this.#holds) this.#become("live");
+    // A page that has just been opened knows it all.
+    if (this.#deafSince !== null && performance.now() - this.#deafSince > UNHEARD) announce("live:again");
+    this.#deafSince = null;
+  }
+
+  #pass(frame) {
+    announce("live:notice", frame);
+    const name = frame.kind === ALL_NOTICES ? "live:again" : `live:notice:${frame.kind}`;
+    setTimeout(() => announce(name, frame), Math.random() * 1000 * (frame.wait ?? 0));
   }
 
   #take(frame) {
@@ -198,6 +218,7 @@ export class LiveMeeting extends EventTarget {
 
   #drop() {
     clearTimeout(this.#watch);
+    this.#deafSince ??= -Infinity;
     const socket = this.#socket;
     this.#socket = null;
     if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
@@ -224,6 +245,10 @@ export class LiveMeeting extends EventTarget {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+function announce(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
 const point = ([, state, since, headcount]) => ({ state, since: since === null ? null : new Date(since), headcount });

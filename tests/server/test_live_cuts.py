@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +15,10 @@ from meetings_server.app import create_app
 from meetings_server.database import Database
 from meetings_server.live.hub import Pace
 from meetings_server.settings import Settings
-from rooms.kernel import utcnow
+from rooms.kernel import record, utcnow
+from rooms.notices import EVERYTHING, MeetingNotice
 from tests.factories import City, make_city, scheduled_meeting
-from tests.live_lines import Served, closing_code, line, of_answer, serving
+from tests.live_lines import LiveLine, Served, closing_code, line, of_answer, serving
 
 
 @pytest.fixture
@@ -149,3 +151,66 @@ def test_two_servers_on_one_postgresql_see_each_other(
             # Long before the heartbeat, which would have healed a lost hint.
             assert time.monotonic() - began < Pace().heartbeat / 3
     other.dispose()
+
+
+def test_a_notice_reaches_those_who_watch_its_units(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    city, meeting_id = city_day
+    # On PostgreSQL half of the watchers are at another server.
+    other = Database(db.url, db.effects) if db.is_postgresql else db
+    with ExitStack() as stack:
+        app = create_app(settings, db)
+        url = stack.enter_context(serving(settings, app))
+        other_url = url
+        if other is not db:
+            stack.callback(other.dispose)
+            other_url = stack.enter_context(serving(settings, create_app(settings, other)))
+        served = Served(url, app, db, city, meeting_id)
+        there = Served(other_url, app, other, city, meeting_id)
+        lines = {
+            name: stack.enter_context(line(server.live_url, meeting_id, token=served.token(name)))
+            for name, server in [
+                ("thuky", there),
+                ("thuky.dongda", served),
+                ("truc.vanmieu", there),
+            ]
+        }
+        for each in lines.values():
+            each.next_of("snapshot")
+        ward, district = city.units["00181"], city.units["006"]
+        sent = [
+            MeetingNotice(meeting_id, "help", [ward], {"id": 7, "wish": "mất tiếng"}),
+            MeetingNotice(meeting_id, "solved", [district]),
+            MeetingNotice(meeting_id, "decision"),
+            # More units than a hint between servers can name: then it goes to all, without facts.
+            MeetingNotice(
+                meeting_id, "message", [district, *range(10**6, 10**6 + 2_000)], {"id": 1}
+            ),
+        ]
+        for notice in sent:
+            with db.transaction() as session:
+                record(session, notice)
+        with pytest.raises(ZeroDivisionError), db.transaction() as session:  # noqa: PT012 -- what is recorded before is lost
+            record(session, MeetingNotice(meeting_id, "never"))
+            raise ZeroDivisionError
+        last = served.check_in("00178", "present")
+        all_kinds = ["help", "solved", "decision", "message"]
+        ward_kinds = ["help", "decision"] if other is db else ["help", "decision", "message"]
+        told: dict[str, list[dict[str, Any]]] = {}
+        for name, each in lines.items():
+            each.until(last)
+            expected = ward_kinds if name == "truc.vanmieu" else all_kinds
+            told[name] = told_by(each)
+            while len(told[name]) < len(expected):
+                each.receive()
+                told[name] = told_by(each)
+            assert [notice["kind"] for notice in told[name]] == expected
+    first = {"type": "notice", "kind": "help", "id": 7, "wish": "mất tiếng", "wait": 0}
+    assert told["thuky"][0] == told["truc.vanmieu"][0] == first
+    assert ("id" in told["thuky"][3]) == (other is db)
+
+
+def told_by(line: LiveLine) -> list[dict[str, Any]]:
+    """The notices but those that stand for any that were missed, as a listener starts."""
+    return [notice for notice in line.notices if notice["kind"] != EVERYTHING]
