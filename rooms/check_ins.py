@@ -176,6 +176,7 @@ class _Batch:
                 note=row.note,
                 recorded_by=check_in.recorded_by,
                 on_behalf_of_id=check_in.on_behalf_of_id,
+                device_id=check_in.device_id,
                 address=check_in.address,
                 source=check_in.source.value,
             )

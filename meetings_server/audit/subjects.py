@@ -51,6 +51,12 @@ SUBJECTS: dict[str, Subject] = {
     "equipment": Subject(label="kind", of=("bridge_point", "point_id")),
     "fault": Subject(label="text", of=("bridge_point", "point_id")),
     "point_technician": Subject(label="person_id", of=("bridge_point", "point_id")),
+    "kiosk_device": Subject(
+        label="name",
+        of=("bridge_point", "point_id"),
+        omitted=_these("last_seen_at user_agent"),
+        secret=_these("code_hash secret_hash"),
+    ),
     "substitution": Subject(label="substitute_id", of=("person", "absent_id")),
     "substituted_role": Subject(label="role", of=("substitution", "substitution_id")),
     "entrustment": Subject(label="secretary_id", of=("person", "official_id")),
@@ -87,6 +93,9 @@ SUBJECTS: dict[str, Subject] = {
         label="unit_id", unit="unit_id", of=("meeting", "meeting_id"), gathered=True
     ),
     "meeting_paper": Subject(label="title", of=("meeting", "meeting_id")),
+    "go_decision": Subject(
+        label="verdict", of=("meeting", "meeting_id"), omitted=_these("number levels")
+    ),
     "minutes": Subject(
         label="symbol",
         of=("meeting", "meeting_id"),
@@ -115,6 +124,8 @@ NOT_RECORDED: dict[str, str] = {
     "audit_head": "the record itself",
     "earlier_reply": "copies of replies that were recorded when they were given",
     "first_answer": "answers kept for programs that ask twice",
+    "line_test": "follows from the log of the line tests",
+    "line_test_entry": "a log of its own that is never changed: who said what, when and from where",
     "login_attempt": "counts of the throttle; a failed login is recorded by the entrance",
     "meeting_change": "the history that people read; what it tells of is recorded with the meeting",
     "minutes_version": "every save of the minutes, which triggers keep from being changed",
@@ -129,6 +140,7 @@ NOT_RECORDED: dict[str, str] = {
     "register_counter": "the number is recorded with the document that bears it",
     "register_entry": "the number is recorded with the document that bears it",
     "reorganisation_run": "how far the applying has come, for those who watch",
+    "self_test": "a measurement that the log of the line tests refers to",
     "stored_file": "content without a name; what names it is recorded",
     "sweep_mark": "what the server has seen to",
     "task_coordination": "words of issued minutes, which triggers keep from being changed",
