@@ -1,14 +1,13 @@
 """Directives for tests: received files, drafts, issued and circulated documents."""
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -17,7 +16,6 @@ from minutes.directives import Directive
 from minutes.issuing import NewDirective, draft_directive, issue
 from minutes.storage import FolderStore, ReceivedFile
 from rooms.audience import Rule
-from rooms.auditing import Login, doing
 from rooms.kernel import civil_day
 from rooms.policies import Actor
 from tests.factories import City
@@ -115,19 +113,3 @@ def pdf(name: str = "kế hoạch.pdf", content: bytes = PDF_BYTES) -> dict[str,
 def how_many(db: Database, table: type) -> int:
     with db.reader() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-@contextmanager
-def counted(db: Database) -> Iterator[list[str]]:
-    """The statements that the server runs meanwhile, but for its sweeps, which come when they come."""
-    statements: list[str] = []
-
-    def note(_c: Any, _u: Any, statement: str, *_rest: Any) -> None:
-        if doing.get().login is Login.SWEEP:
-            return
-        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
-            statements.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(db.engine, "before_cursor_execute", note)

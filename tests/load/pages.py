@@ -17,7 +17,7 @@ from pathlib import Path
 
 from booking import fill
 from litestar.testing import TestClient
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
@@ -30,6 +30,7 @@ from rooms.catalogue import read_shipped
 from rooms.kernel import utcnow
 from rooms.meetings import Participation
 from rooms.people import Person
+from tests.counting import counted
 
 
 def main() -> None:
@@ -73,12 +74,6 @@ def measure(database: Database, settings: Settings, runs: int) -> None:
         f"/live/meetings/{largest}/roster",
         "/",
     ]
-    statements = [0]
-    event.listen(
-        database.engine,
-        "before_cursor_execute",
-        lambda *_: statements.__setitem__(0, statements[0] + 1),
-    )
     print(f"{'page':<34} {'median':>9} {'max':>9} {'statements':>11} {'KiB':>7}")
     with TestClient(create_app(settings, database)) as client:
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -87,12 +82,12 @@ def measure(database: Database, settings: Settings, runs: int) -> None:
             client.get(path).raise_for_status()  # the first request reads the template
             times, counts, size = [], [], 0
             for _ in range(runs):
-                statements[0] = 0
-                began = time.perf_counter()
-                answer = client.get(path)
-                times.append(1000 * (time.perf_counter() - began))
+                with counted(database) as statements:
+                    began = time.perf_counter()
+                    answer = client.get(path)
+                    times.append(1000 * (time.perf_counter() - began))
                 answer.raise_for_status()
-                counts.append(statements[0])
+                counts.append(len(statements))
                 size = len(answer.content)
             shown = path.partition("?")[0] if "start=" in path else path
             print(

@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, String, cast, event, func, insert, literal, select
+from sqlalchemy import JSON, String, cast, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -38,6 +38,7 @@ from rooms.meetings import Meeting, MeetingKind, MeetingState, Participation
 from rooms.people import NewPerson, Role, add_person, grant_role
 from rooms.policies import Actor
 from rooms.reorganisation import apply, come_into_force, make_plan, preview, take_back
+from tests.counting import counted
 
 EVERYONE = [{"include": "level", "level": level} for level in ("department", "district", "ward")]
 AHEAD = timedelta(days=10)
@@ -200,23 +201,17 @@ def run(database: Database, actor: Actor, now: datetime, *, profiled: bool) -> N
         read_shipped("hanoi-2025-07"), read_shipped_plan("reorganisation-hanoi-2025-07-01")
     )
     day = civil_day(now + AHEAD)
-    statements = [0]
-    event.listen(
-        database.engine,
-        "before_cursor_execute",
-        lambda *_: statements.__setitem__(0, statements[0] + 1),
-    )
     told: dict[str, int] = {}
 
     def timed(what: str, work: Callable[[], Any]) -> Any:
-        statements[0] = 0
         began, worked = time.perf_counter(), time.process_time()
-        done = work()
+        with counted(database) as statements:
+            done = work()
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         name = database.engine.dialect.name
         print(
             f"{what:<18} {name:<11} {seconds:6.2f} s  of it working {worked:6.2f} s"
-            f"  statements {statements[0]}",
+            f"  statements {len(statements)}",
             flush=True,
         )
         return done

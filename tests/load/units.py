@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from litestar.testing import TestClient
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
@@ -39,6 +39,7 @@ from rooms.kernel import civil_day, utcnow
 from rooms.lists import units
 from rooms.people import NewPerson, Person, Role, add_person, grant_role
 from rooms.sheets import write_xlsx
+from tests.counting import counted
 
 FIRST_DAY = date(2021, 1, 1)
 DISTRICTS, WARDS = 705 / 63, 10_603 / 705
@@ -246,23 +247,17 @@ def measure(standing: Standing, runs: int) -> dict[str, tuple[float, float, int]
 
     The first request of each kind reads templates and the tree and is not counted.
     """
-    statements = [0]
-    event.listen(
-        standing.database.engine,
-        "before_cursor_execute",
-        lambda *_: statements.__setitem__(0, statements[0] + 1),
-    )
     found = {}
     for name, ask in requests(standing).items():
         ask()
         times, computing, counts = [], [], []
         for _ in range(runs):
-            statements[0] = 0
-            began, busy = time.perf_counter(), time.process_time()
-            ask()
-            times.append(1000 * (time.perf_counter() - began))
-            computing.append(1000 * (time.process_time() - busy))
-            counts.append(statements[0])
+            with counted(standing.database) as statements:
+                began, busy = time.perf_counter(), time.process_time()
+                ask()
+                times.append(1000 * (time.perf_counter() - began))
+                computing.append(1000 * (time.process_time() - busy))
+            counts.append(len(statements))
         found[name] = statistics.median(times), statistics.median(computing), max(counts)
     return found
 

@@ -26,7 +26,8 @@ from minutes.storage import FolderStore
 from rooms.auditing import audited
 from rooms.kernel import utcnow
 from rooms.people import Person, Role
-from tests.documents import PDF_BYTES, counted
+from tests.counting import counted
+from tests.documents import PDF_BYTES
 from tests.factories import City, make_person, scheduled_meeting
 
 Client = TestClient[Litestar]

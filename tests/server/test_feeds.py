@@ -1,7 +1,5 @@
 """Calendars to subscribe to: right at once, cheap when nothing has changed, closed when renewed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +8,6 @@ import pytest
 from icalendar import Calendar
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import event
 
 from meetings_server.database import Database
 from rooms.feeds import FeedKind, NotYourCalendar, UnknownFeed, feed_of, read_feed, renew
@@ -18,6 +15,7 @@ from rooms.kernel import utcnow
 from rooms.meetings import Meeting
 from rooms.policies import NotPermitted
 from rooms.scheduling import cancel, change, postpone, request_of
+from tests.counting import counted
 from tests.factories import (
     ALL,
     City,
@@ -55,18 +53,6 @@ def events(content: bytes) -> list[tuple[str, int, str]]:
         (str(found["SUMMARY"]), int(str(found["SEQUENCE"])), str(found["STATUS"]))
         for found in Calendar.from_ical(content).events
     ]
-
-
-@contextmanager
-def statements(db: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def test_a_unit_a_point_and_a_person_see_their_meetings(
@@ -204,7 +190,7 @@ def test_a_feed_of_many_meetings_takes_no_more_statements(db: Database, city: Ci
     for number in range(3):
         start = meeting_request(city, utcnow()).starts_at + number * DAY
         schedule_one(db, city, starts_at=start)
-        with db.reader() as session, statements(db) as seen:
+        with db.reader() as session, counted(db) as seen:
             assert len(read_feed(session, token, utcnow()).meetings) == number + 1
         counts.append(len(seen))
     assert len(set(counts)) == 1

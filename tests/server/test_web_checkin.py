@@ -1,14 +1,11 @@
 """The pages of check-in and of the board, without a browser: rights, forms, first frames."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import event
 
 from meetings_server.database import Database
 from rooms.attendance import log_after
@@ -16,6 +13,7 @@ from rooms.kernel import utcnow
 from rooms.rollup import state_at
 from rooms.scheduling import end, start
 from tests.conftest import SignIn
+from tests.counting import counted
 from tests.factories import City, make_city, make_hanoi, scheduled_meeting
 
 JSON = {"accept": "application/json"}
@@ -33,18 +31,6 @@ def meeting_id(db: Database, city: City) -> int:
     now = utcnow()
     with db.transaction() as session:
         return scheduled_meeting(session, city, now, starts_at=now + timedelta(minutes=20)).id
-
-
-@contextmanager
-def counted(db: Database) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def states(db: Database, meeting_id: int) -> dict[int, tuple[str, int | None, str]]:

@@ -13,7 +13,8 @@ from minutes.circulation import acknowledge, recall
 from minutes.receipts import Circulation, Receipt
 from rooms.audience import Rule
 from rooms.kernel import utcnow
-from tests.documents import circulated, counted, drafted, form, how_many, issued, pdf
+from tests.counting import counted
+from tests.documents import circulated, drafted, form, how_many, issued, pdf
 from tests.factories import City, make_hanoi
 
 Client = TestClient[Litestar]

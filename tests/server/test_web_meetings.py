@@ -1,20 +1,18 @@
 """The pages of meetings: what they show to whom, and with how many statements."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import event
 
 from meetings_server.database import Database
 from rooms.audience import Rule
 from rooms.kernel import utcnow
 from rooms.scheduling import cancel
 from tests.conftest import SignIn
+from tests.counting import counted
 from tests.factories import (
     City,
     at,
@@ -37,30 +35,12 @@ def city(db: Database) -> City:
         return make_city(session, utcnow())
 
 
-@contextmanager
-def statements(db: Database) -> Iterator[list[str]]:
-    """Every statement that the server sends, those of the login included."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, text: str, *_rest: object) -> None:
-        if not text.startswith(("BEGIN", "PRAGMA")):
-            seen.append(text)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(db.engine, "before_cursor_execute", note)
-
-
 def statements_of(
     db: Database, client: Client, path: str, params: dict[str, str] | None = None
 ) -> int:
-    """How many statements a page takes: the least of three, as the mail looks for work meanwhile."""
-    counts = []
-    for _ in range(3):
-        with statements(db) as seen:
-            assert client.get(path, params=params).status_code == 200
-        counts.append(len(seen))
-    return min(counts)
+    with counted(db) as seen:
+        assert client.get(path, params=params).status_code == 200
+    return len(seen)
 
 
 def range_of(days: int = 60) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The page of a bridge point, its faults, the code at the door; and the same for programs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import perf_counter
 
@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from meetings_server.database import Database
 from meetings_server.identity.tokens import create_token
@@ -20,6 +20,7 @@ from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
 from rooms.outages import Outage
 from rooms.technicians import assign_technician
 from tests.conftest import SignIn
+from tests.counting import counted
 from tests.factories import City, add_points, make_hanoi, scheduled_meeting
 
 Client = TestClient[Litestar]
@@ -60,17 +61,16 @@ def bearer(db: Database, city: City, username: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def statements(db: Database) -> Callable[[], int]:
+def statements(db: Database) -> Iterator[Callable[[], int]]:
     """How many statements have been asked since the last call."""
-    asked: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    with counted(db) as asked:
 
-    def since() -> int:
-        number = sum(statement.startswith("SELECT") for statement in asked)
-        asked.clear()
-        return number
+        def since() -> int:
+            number = sum(statement.startswith("SELECT") for statement in asked)
+            asked.clear()
+            return number
 
-    return since
+        yield since
 
 
 def test_codes_of_any_address_are_read_back() -> None:

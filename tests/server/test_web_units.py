@@ -1,12 +1,12 @@
 """The pages of units, points and search, asked as a browser asks them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from meetings_server.database import Database
 from rooms.bridge_points import BridgePoint
@@ -15,6 +15,7 @@ from rooms.hierarchy import Succession, Unit, import_units
 from rooms.kernel import civil_day, utcnow
 from rooms.outages import Outage
 from tests.conftest import SignIn
+from tests.counting import counted
 from tests.factories import City, make_city, make_hanoi, scheduled_meeting, unit_rows
 
 Client = TestClient[Litestar]
@@ -28,17 +29,16 @@ def city(db: Database) -> City:
 
 
 @pytest.fixture
-def counting(db: Database) -> Callable[[], int]:
+def counting(db: Database) -> Iterator[Callable[[], int]]:
     """How many statements have been asked since the last call."""
-    asked: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    with counted(db) as asked:
 
-    def since() -> int:
-        number = sum(statement.startswith("SELECT") for statement in asked)
-        asked.clear()
-        return number
+        def since() -> int:
+            number = sum(statement.startswith("SELECT") for statement in asked)
+            asked.clear()
+            return number
 
-    return since
+        yield since
 
 
 def test_the_tree_opens_what_the_address_says(client: Client, city: City, sign_in: SignIn) -> None:
@@ -130,7 +130,7 @@ def test_the_pages_take_ten_statements_at_most_for_632_units(
     ):
         counting()
         assert client.get(address).status_code == 200
-        assert counting() <= 2 + 10, address  # two of them say who asks
+        assert counting() <= 10, address
 
 
 def test_a_unit_shows_what_belongs_to_it(
