@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -25,6 +25,10 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 GRAVE = ("serious", "critical")
+PATIENCE = 60_000
+"""Milliseconds to wait for something to appear: a slow machine is no failure."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 def installed_chromium() -> str | None:
@@ -69,7 +73,7 @@ class Visitor:
             is_mobile=phone,
             **options,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))

@@ -65,7 +65,7 @@ def test_without_a_network_it_is_kept_and_sent_later_in_order(visitor: Visitor, 
     assert line(quiet, "00193") == []
     page.wait_for_timeout(1500)
     page.context.set_offline(False)
-    expect(page.locator("#sending")).to_have_text(re.compile("Đã gửi"), timeout=10_000)
+    expect(page.locator("#sending")).to_have_text(re.compile("Đã gửi"))
     expect(page.locator("#waiting-list li")).to_have_count(0)
     assert line(quiet, "00193") == [("ready", None), ("present", 7)]
     with quiet.database.reader() as session:

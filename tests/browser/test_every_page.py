@@ -210,14 +210,14 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
     expect(secretary.locator("#field-conclusions")).to_be_visible()
     secretary.wait_for_load_state("load")
     secretary.locator("#field-conclusions").fill("Các phường hoàn thành trước ngày 30.")
-    expect(secretary.locator("#save-state")).to_contain_text("Đã lưu", timeout=15_000)
+    expect(secretary.locator("#save-state")).to_contain_text("Đã lưu")
     secretary.locator("#submit-button").click()
-    expect(secretary.locator("main")).to_contain_text("Đã trình", timeout=15_000)
+    expect(secretary.locator("main")).to_contain_text("Đã trình")
     _log_in(chair, LEADER)
     chair.goto(f"/meetings/{meeting_id}/minutes")
     chair.get_by_role("button", name="Ký và ban hành").click()
     chair.locator("#issue").locator("button.btn-primary").click()
-    expect(chair.locator("main")).to_contain_text("BB-UBND", timeout=15_000)
+    expect(chair.locator("main")).to_contain_text("BB-UBND")
     secretary.goto("/directives/new")
     secretary.locator("input[name=secrecy][value=open]").check()
     secretary.locator("#field-title").fill("Chuẩn bị hội nghị tổng kết năm")
@@ -226,7 +226,7 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
         {"name": "cong-van.pdf", "mimeType": "application/pdf", "buffer": PDF_BYTES}
     )
     secretary.get_by_role("button", name="Lưu dự thảo").click()
-    secretary.wait_for_url(re.compile(r"/directives/\d+"), timeout=15_000)
+    secretary.wait_for_url(re.compile(r"/directives/\d+"))
     _keep_plan(visitor.open(base_url=url))
     for page in visitor.pages:
         page.context.close()
@@ -239,7 +239,7 @@ def _keep_plan(page: Page) -> None:
     page.locator("#field-source").select_option("reorganisation-hanoi-2025-07-01")
     page.locator("#field-day").fill(f"{civil_day(utcnow()) + timedelta(days=90):%d/%m/%Y}")
     page.locator("#plan-form button.btn-primary").click()
-    page.wait_for_url(re.compile(r"/admin/reorganisation/\d+"), timeout=15_000)
+    page.wait_for_url(re.compile(r"/admin/reorganisation/\d+"))
 
 
 @pytest.fixture(scope="module")
