@@ -46,6 +46,8 @@ class Permission(StrEnum):
     POINT_WRITE = "bridge_point:write"
     MEETING_READ = "meeting:read"
     MEETING_WRITE = "meeting:write"
+    MEETING_GO = "meeting:go"
+    """Decide after the line test whether a meeting is held as planned; its chair always may."""
     REPLY_WRITE = "reply:write"
     ATTENDANCE_READ = "attendance:read"
     ATTENDANCE_WRITE = "attendance:write"
@@ -78,6 +80,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             Permission.POINT_WRITE,
             Permission.MEETING_WRITE,
+            Permission.MEETING_GO,
             Permission.REPLY_WRITE,
             Permission.ATTENDANCE_WRITE,
             Permission.MINUTES_WRITE,
@@ -88,7 +91,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     )
     | _READ,
     Role.OPERATOR: frozenset({Permission.ATTENDANCE_WRITE}) | _READ,
-    Role.TECHNICIAN: frozenset({Permission.ATTENDANCE_WRITE, Permission.POINT_WRITE}) | _READ,
+    Role.TECHNICIAN: frozenset(
+        {Permission.ATTENDANCE_WRITE, Permission.POINT_WRITE, Permission.MEETING_GO}
+    )
+    | _READ,
     Role.OFFICIAL: frozenset(
         {
             Permission.REPLY_WRITE,
@@ -101,7 +107,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 ACT_PERMISSIONS: dict[Act, frozenset[Permission]] = {
-    Act.MEETINGS: frozenset({Permission.MEETING_WRITE}),
+    Act.MEETINGS: frozenset({Permission.MEETING_WRITE, Permission.MEETING_GO}),
     Act.REPLIES: frozenset({Permission.REPLY_WRITE}),
     Act.MINUTES: frozenset({Permission.MINUTES_WRITE, Permission.MINUTES_REVIEW}),
     Act.DIRECTIVES: frozenset({Permission.DIRECTIVE_WRITE, Permission.RECEIPT_WRITE}),

@@ -22,6 +22,7 @@ PERMISSIONS: dict[str, str] = {
     Permission.POINT_WRITE: mark("Change bridge points"),
     Permission.MEETING_READ: mark("See meetings"),
     Permission.MEETING_WRITE: mark("Make and change meetings"),
+    Permission.MEETING_GO: mark("Decide go or no-go"),
     Permission.REPLY_WRITE: mark("Answer invitations"),
     Permission.ATTENDANCE_READ: mark("See attendance"),
     Permission.ATTENDANCE_WRITE: mark("Check in"),
