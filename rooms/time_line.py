@@ -114,7 +114,7 @@ def counts_at(
             lies_within(scope, meeting.day),
         )
     ):
-        comings.append((invited_at, point_id, True))
+        comings.append((invited_at, point_id, True))  # type: ignore[arg-type]  # asked for above
         if withdrawn_at is not None:
             comings.append((withdrawn_at, point_id, False))
     comings.sort()

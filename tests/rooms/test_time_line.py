@@ -1,80 +1,15 @@
 """The day as a line of counts, against the state at each instant, on both databases."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
 
 from meetings_server.database import Database
-from rooms.attendance import AttendanceEntry, Source, entry_row
 from rooms.hierarchy import load_tree
-from rooms.meetings import Meeting
 from rooms.presence import presence_spans
 from rooms.rollup import Scope, state_at
 from rooms.time_line import attending_at, counts_at, counts_over, day_of, line_of
-from tests.factories import City, make_city, participation_of, scheduled_meeting
-
-NOW = datetime(2026, 11, 16, 2, tzinfo=UTC)
-
-
-def say(
-    city: City, meeting: Meeting, revision: int, code: str, state: str, minute: float, **more: Any
-) -> dict[str, Any]:
-    """A row of the log; `minute` counts from the planned start, `learned` is when it came in."""
-    observed = meeting.starts_at + timedelta(minutes=minute)
-    learned = meeting.starts_at + timedelta(minutes=more.pop("learned", minute))
-    return entry_row(
-        meeting.id,
-        revision,
-        city.points[code],
-        state,
-        observed,
-        learned,
-        source=Source.PAGE.value,
-        **more,
-    )
-
-
-def make_day(session: Any) -> tuple[City, Meeting]:
-    """A meeting opened seven minutes late, with corrections and rows that came out of order."""
-    city = make_city(session, NOW)
-    meeting = scheduled_meeting(session, city, NOW)
-    meeting.started_at = meeting.starts_at + timedelta(minutes=7)
-    meeting.ended_at = meeting.starts_at + timedelta(minutes=100)
-    participation_of(session, meeting.id, city.units["00226"]).withdrawn_at = (
-        meeting.starts_at + timedelta(minutes=30)
-    )
-    participation_of(session, meeting.id, city.units["00001"]).invited_at = (
-        meeting.starts_at + timedelta(minutes=5)
-    )
-    said = [
-        ("01", "present", -10),
-        ("006", "ready", -9),
-        ("006", "present", 2),
-        ("00178", "present", 8),
-        ("00226", "present", 9),
-        ("00226", "lost", 20),
-        ("00001", "present", 1),
-        ("00178", "needs_help", 40),
-        ("00181", "needs_help", 41),
-        ("006", "lost", 50),
-        ("00178", "present", 45),
-        ("006", "present", 55),
-        # Kept on a device without network, and sent an hour later.
-        ("00181", "present", 3),
-        ("01-SNV", "present", 3.5),
-        ("01-SNV", "left", 60),
-        ("01", "left", 99),
-    ]
-    session.execute(
-        insert(AttendanceEntry),
-        [
-            say(city, meeting, number, code, state, minute)
-            for number, (code, state, minute) in enumerate(said, start=1)
-        ],
-    )
-    return city, meeting
+from tests.held_day import NOW, make_day
 
 
 def test_each_instant_of_the_line_is_the_state_at_that_instant(db: Database) -> None:
@@ -100,7 +35,7 @@ def test_each_instant_of_the_line_is_the_state_at_that_instant(db: Database) -> 
         [after] = counts_at(session, meeting, None, [minute + timedelta(minutes=1)])
         # The chair opened later than planned: who came in between is not late after all.
         assert (before.late, after.late) == (4, 0)
-        assert attending_at(session, meeting, meeting.ended_at) == frozenset()
+        assert attending_at(session, meeting, until) == frozenset()
         with pytest.raises(ValueError, match="0 steps"):
             counts_over(session, meeting, since=since, until=until, steps=0)
 
