@@ -291,7 +291,7 @@ def tell(session: Session, standing: LineTest) -> None:
             Participation.point_id == standing.point_id,
         )
     )
-    facts = {"point": standing.point_id, "outcome": standing.outcome}
+    facts: dict[str, str | int] = {"point": standing.point_id, "outcome": standing.outcome}
     units = None if unit_id is None else [unit_id]
     record(session, MeetingNotice(standing.meeting_id, NOTICE, units, facts))
 

@@ -82,19 +82,19 @@ class PointReadiness:
 
 
 NO_WORD = Outcome.UNTESTED.value
-OUTCOME = func.coalesce(LineTest.outcome, NO_WORD)
+outcome_said = func.coalesce(LineTest.outcome, NO_WORD)
 # In the order in which technicians care, which is that of the words.
-_URGENCY = case({outcome.value: place for place, outcome in enumerate(Outcome)}, value=OUTCOME)
+_URGENCY = case({outcome.value: place for place, outcome in enumerate(Outcome)}, value=outcome_said)
 
 
 def readiness(session: Session, meeting: Meeting, scope: Scope, tree: Tree) -> ReadinessRollup:
     """Count the points of a scope; one statement."""
     counted = ReadinessRollup()
     rows = session.execute(
-        select(Participation.unit_id, OUTCOME, func.count())
+        select(Participation.unit_id, outcome_said, func.count())
         .outerjoin(LineTest, _of_point(meeting))
         .where(_invited(meeting, scope))
-        .group_by(Participation.unit_id, OUTCOME)
+        .group_by(Participation.unit_id, outcome_said)
     )
     chains: dict[int, list[Readiness]] = {}
     for unit_id, outcome, number in rows:
@@ -187,7 +187,7 @@ def _invited(meeting: Meeting, scope: Scope) -> ColumnElement[bool]:
 def _narrowing(wanted: Narrowed) -> list[ColumnElement[bool]]:
     found = has_words(Unit.folded.expression, wanted.words)
     if wanted.outcome:
-        found.append(wanted.outcome == OUTCOME)
+        found.append(outcome_said == wanted.outcome)
     if wanted.item:
         found.append(_result(LineItem(wanted.item)) == Result.PROBLEM.value)
     if wanted.level:
