@@ -13,7 +13,6 @@ took part
 A point that never came has no lost time: it is absent, and absences are counted on their own.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,11 +23,11 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rooms.attendance import AttendanceEntry, Presence, start_of
+from rooms.attendance import Presence, start_of
 from rooms.hierarchy import Unit
 from rooms.kernel import Conflict
 from rooms.meetings import Meeting, MeetingState, Participation, Reply, invited
-from rooms.presence import Span, presence_spans
+from rooms.presence import Span, presence_spans, time_lines
 from rooms.rollup import Scope, lies_within
 
 TOOK_PLACE = (
@@ -178,7 +177,7 @@ def attendances(
     Two statements. Raises `NotHeld`.
     """
     window = window_of(meeting, now)
-    lines = _lines(session, meeting)
+    lines = time_lines(session, meeting.id)
     start = window.start
     found = []
     rows: Iterable[Any] = session.execute(
@@ -235,25 +234,6 @@ def attendances(
             )
         )
     return found
-
-
-def _lines(session: Session, meeting: Meeting) -> dict[int, list[Any]]:
-    """What each point said, in the order of observation."""
-    entry = AttendanceEntry
-    lines: dict[int, list[Any]] = defaultdict(list)
-    for row in session.execute(
-        select(
-            entry.point_id,
-            entry.state,
-            entry.observed_at,
-            entry.headcount,
-            entry.head_of_delegation,
-        )
-        .where(entry.meeting_id == meeting.id, entry.point_id.is_not(None))
-        .order_by(entry.point_id, entry.observed_at, entry.revision)
-    ):
-        lines[row.point_id or 0].append(row)
-    return lines
 
 
 @dataclass(slots=True)

@@ -1,18 +1,16 @@
 """Who was there and who was not, for the minutes; and who says nothing, for the reminders."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
-from rooms.attendance import AttendanceEntry, PointState, Presence, start_of
+from rooms.attendance import PointState, Presence, start_of
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.meetings import Meeting, Participation, Reply, UnknownMeeting, invited
-from rooms.presence import Span, presence_spans
+from rooms.presence import Span, presence_spans, time_lines
 from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
 
@@ -92,7 +90,7 @@ def present_and_absent(session: Session, meeting_id: int) -> RollCall:
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
         raise UnknownMeeting(meeting_id)
-    lines = _time_lines(session, meeting_id)
+    lines = time_lines(session, meeting_id)
     start = start_of(meeting.starts_at, meeting.started_at)
     roll = RollCall()
     for participation, unit, point in session.execute(
@@ -124,24 +122,6 @@ def present_and_absent(session: Session, meeting_id: int) -> RollCall:
             )
         )
     return roll
-
-
-def _time_lines(session: Session, meeting_id: int) -> dict[int, list[Any]]:
-    entry = AttendanceEntry
-    lines: dict[int, list[Any]] = defaultdict(list)
-    for row in session.execute(
-        select(
-            entry.point_id,
-            entry.state,
-            entry.observed_at,
-            entry.headcount,
-            entry.head_of_delegation,
-        )
-        .where(entry.meeting_id == meeting_id, entry.point_id.is_not(None))
-        .order_by(entry.point_id, entry.observed_at, entry.revision)
-    ):
-        lines[row.point_id or 0].append(row)
-    return lines
 
 
 def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:

@@ -7,7 +7,6 @@ stands where it belongs. At each instant the counts are those that `rollup.state
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -20,6 +19,7 @@ from rooms.attendance import (
     start_of,
 )
 from rooms.meetings import Meeting, Participation
+from rooms.merging import effective, takes_effect
 from rooms.presence import attends
 from rooms.rollup import Scope, lies_within
 
@@ -47,9 +47,10 @@ class CountsAt:
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """What a point said, from `since` until something else was said (None: it still holds).
+    """What was said of a point, from `since` until the next word that counted (None: it still holds).
 
-    `recorded_at` tells when the server learned of it, which may be long after.
+    `recorded_at` tells when the server learned of it, which may be long after. Where the video system
+    said it against a person's word it does not count, and `until` is `since`.
     """
 
     state: str
@@ -62,6 +63,7 @@ class StateSpan:
     head_of_delegation: str
     note: str
     revision: int
+    counts: bool
 
 
 def day_of(meeting: Meeting, now: datetime) -> tuple[datetime, datetime]:
@@ -125,7 +127,7 @@ def _log(session: Session, meeting_id: int, last: datetime) -> Iterator[Any]:
     entry = AttendanceEntry
     return iter(
         session.execute(
-            select(entry.observed_at, entry.point_id, entry.state)
+            select(entry.observed_at, entry.point_id, entry.state, entry.source)
             .where(
                 entry.meeting_id == meeting_id,
                 entry.point_id.is_not(None),
@@ -148,7 +150,7 @@ def _sample(
             count.come(coming[1], is_invited=coming[2])
             coming = next(comings, None)
         while row is not None and row[0] <= instant:
-            count.say(row[1], row[2], row[0])
+            count.say(row[1], row[2], row[3], row[0])
             row = next(rows, None)
         yield count.at(instant)
 
@@ -183,11 +185,13 @@ class _Count:
     def __post_init__(self) -> None:
         self.start = start_of(self.starts_at, self.started_at)
 
-    def say(self, point_id: int, state: str, observed_at: datetime) -> None:
+    def say(self, point_id: int, state: str, source: str, observed_at: datetime) -> None:
         """A row of the log."""
         point = self.points.get(point_id)
         if point is None:
             point = self.points[point_id] = _Point()
+        if not takes_effect(point.state, state, source):
+            return
         if point.is_invited:
             self._put(point, -1)
         if state == Presence.PRESENT and point.first_present_at is None:
@@ -251,11 +255,15 @@ def line_of(session: Session, meeting_id: int, point_id: int) -> list[StateSpan]
         .where(entry.meeting_id == meeting_id, entry.point_id == point_id)
         .order_by(entry.observed_at, entry.revision)
     ).all()
-    return [
-        StateSpan(row[0], row[1], after[1] if after else None, *row[2:])
-        for row, after in pairwise([*rows, None])
-        if row is not None
-    ]
+    counting = {row.revision for row in effective(rows)}
+    spans: list[StateSpan] = []
+    until: datetime | None = None
+    for row in reversed(rows):
+        counts = row.revision in counting
+        spans.append(StateSpan(row[0], row[1], until if counts else row[1], *row[2:], counts))
+        if counts:
+            until = row[1]
+    return spans[::-1]
 
 
 def attending_at(session: Session, meeting: Meeting, at: datetime) -> frozenset[int]:
@@ -274,7 +282,9 @@ def attending_at(session: Session, meeting: Meeting, at: datetime) -> frozenset[
             )
         )
     )
-    there: dict[int, bool] = {}
-    for _, point_id, state in _log(session, meeting.id, at):
-        there[point_id] = attends(there.get(point_id, False), state)
-    return invited & {point_id for point_id, is_there in there.items() if is_there}
+    points: dict[int, tuple[str | None, bool]] = {}
+    for _, point_id, state, source in _log(session, meeting.id, at):
+        before, there = points.get(point_id, (None, False))
+        if takes_effect(before, state, source):
+            points[point_id] = state, attends(there, state)
+    return invited & {point_id for point_id, (_, there) in points.items() if there}

@@ -13,20 +13,24 @@ NOW = datetime(2026, 11, 16, 2, tzinfo=UTC)
 
 
 def say(
-    city: City, meeting: Meeting, revision: int, code: str, state: str, minute: float, **more: Any
+    city: City,
+    meeting: Meeting,
+    revision: int,
+    code: str,
+    state: str,
+    minute: float,
+    source: str = Source.PAGE.value,
 ) -> dict[str, Any]:
-    """A row of the log; `minute` counts from the planned start, `learned` is when it came in."""
+    """A row of the log; `minute` counts from the planned start."""
     observed = meeting.starts_at + timedelta(minutes=minute)
-    learned = meeting.starts_at + timedelta(minutes=more.pop("learned", minute))
     return entry_row(
         meeting.id,
         revision,
         city.points[code],
         state,
         observed,
-        learned,
-        source=Source.PAGE.value,
-        **more,
+        observed,
+        source=source,
     )
 
 
@@ -42,7 +46,7 @@ def make_day(session: Any) -> tuple[City, Meeting]:
     participation_of(session, meeting.id, city.units["00001"]).invited_at = (
         meeting.starts_at + timedelta(minutes=5)
     )
-    said = [
+    said: list[Any] = [
         ("01", "present", -10),
         ("006", "ready", -9),
         ("006", "present", 2),
@@ -60,12 +64,16 @@ def make_day(session: Any) -> tuple[City, Meeting]:
         ("01-SNV", "present", 3.5),
         ("01-SNV", "left", 60),
         ("01", "left", 99),
+        # The video system against the operators, and in their place.
+        ("01-SNV", "present", 61, "video"),
+        ("00178", "lost", 43, "video"),
+        ("006", "present", 52, "video"),
+        ("01-STC", "lost", 12, "video"),
+        ("001", "present", 6.5, "video"),
+        ("001", "lost", 70, "video"),
     ]
     session.execute(
         insert(AttendanceEntry),
-        [
-            say(city, meeting, number, code, state, minute)
-            for number, (code, state, minute) in enumerate(said, start=1)
-        ],
+        [say(city, meeting, number, *row) for number, row in enumerate(said, start=1)],
     )
     return city, meeting

@@ -53,14 +53,22 @@ def test_the_line_of_a_point_keeps_the_order_of_observation(db: Database) -> Non
             )
             for span in line
         ]
-        assert told == [("present", 8, 40), ("needs_help", 40, 45), ("present", 45, None)]
-        assert line_of(session, meeting.id, city.points["01-STC"]) == []
+        # The video system's word against the operator's stands there, and does not count.
+        assert told == [
+            ("present", 8, 40),
+            ("needs_help", 40, 45),
+            ("lost", 43, 43),
+            ("present", 45, None),
+        ]
+        assert [span.counts for span in line] == [True, True, False, True]
+        assert line_of(session, meeting.id, city.points["01"])[0].state == "present"
 
 
 def test_asking_for_help_neither_begins_nor_ends_presence() -> None:
     class Row:
         def __init__(self, state: str, minute: int) -> None:
             self.state = state
+            self.source = "page"
             self.observed_at = NOW + timedelta(minutes=minute)
 
     line = [Row("needs_help", 1), Row("present", 2), Row("needs_help", 3), Row("lost", 5)]
