@@ -16,6 +16,15 @@ from litestar.status_codes import (
 from meetings_server.i18n import mark
 
 SENTENCES: dict[str, str] = {
+    "rules_changed": mark(
+        "Somebody else has changed these steps meanwhile. Look at them as they are now, then change them again."
+    ),
+    "too_many_browsers": mark(
+        "Notices are allowed in {most} browsers already. Remove one that is no longer used."
+    ),
+    "too_many_steps": mark("A kind of meeting has at most {most} steps."),
+    "unknown_browser": mark("Notices are not allowed in this browser any more."),
+    "push_off": mark("Notices on devices are switched off on this server."),
     "account_closed": mark(
         "Your account is closed. Ask the administrator of your unit to open it."
     ),
@@ -144,6 +153,14 @@ SENTENCES: dict[str, str] = {
         "The bridge points of {unit} have changed meanwhile. Reload the page and order them again."
     ),
     "too_many_technicians": mark("A bridge point has at most {most} technicians."),
+    "too_many_devices": mark(
+        "A bridge point has at most {most} tablets. Revoke one that is no longer used."
+    ),
+    "device_revoked": mark("This tablet has been revoked or has expired. Add it again as a new one."),
+    "unknown_device": mark("There is no such tablet."),
+    "pairing_refused": mark(
+        "This code is not valid: it was used already, or is older than 15 minutes. Ask for a new one on the page of the bridge point."
+    ),
     "too_much_equipment": mark("A bridge point lists at most {most} pieces of equipment."),
     "unknown_equipment": mark("This piece of equipment is no longer on the list."),
     "unknown_fault": mark("There is no such fault."),
@@ -262,6 +279,10 @@ SENTENCES: dict[str, str] = {
 """By the code of a `DomainError`."""
 
 FIELD_PROBLEMS: dict[str, str] = {
+    "malformed": mark("Cannot be read."),
+    "no_push_service": mark(
+        "This browser uses a push service that the server may not call. Tell the administrator."
+    ),
     "about_you": mark(
         "Is made of your name, your unit or this service; others try these first. Add words of your own."
     ),

@@ -27,6 +27,8 @@ class Login(StrEnum):
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 -- a way to log in, no password
+    DEVICE = "device"
+    """A tablet at a door; nobody is known to stand before it."""
     COMMAND = "command"
     SWEEP = "sweep"
     NOBODY = "nobody"

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint, point_to_change
-from rooms.hierarchy import Unit
+from rooms.hierarchy import Tree, Unit
 from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, require_text
 from rooms.meetings import Meeting, MeetingState, Participation, UnknownMeeting
 from rooms.people import Person
 from rooms.policies import Actor
+from rooms.rollup import Scope
 
 CODE_LASTS = timedelta(minutes=15)
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -245,6 +246,17 @@ def require_device_check_in(session: Session, device: AtTheDoor, meeting_id: int
     """A device checks in its own point, where that is invited. Raises `UnknownMeeting`."""
     if not is_invited(session, device, meeting_id):
         raise UnknownMeeting(meeting_id)
+
+
+def device_scope(session: Session, device: AtTheDoor, meeting_id: int, tree: Tree) -> Scope:
+    """What of a meeting a device may watch: its own point. Raises `UnknownMeeting`."""
+    require_device_check_in(session, device, meeting_id)
+    unit_id = session.scalar(
+        select(Participation.unit_id).where(
+            Participation.meeting_id == meeting_id, Participation.point_id == device.point_id
+        )
+    )
+    return Scope((tree.by_id[unit_id or device.unit_id],), device.point_id)
 
 
 def is_invited(session: Session, device: AtTheDoor, meeting_id: int) -> bool:

@@ -34,11 +34,14 @@ class Scope:
     """Units with everything below them; none of them means the whole meeting."""
 
     roots: tuple[Node, ...] = ()
+    point_id: int | None = None
+    """This point of the one root alone, without any counts: what a tablet at a door watches."""
 
     @property
     def code(self) -> str:
         """A name for it: the unit's code, several with commas, or nothing for the whole meeting."""
-        return ",".join(node.code for node in self.roots)
+        codes = ",".join(node.code for node in self.roots)
+        return codes if self.point_id is None else f"{codes}#{self.point_id}"
 
 
 @dataclass(frozen=True, slots=True)

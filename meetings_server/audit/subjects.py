@@ -54,7 +54,7 @@ SUBJECTS: dict[str, Subject] = {
     "kiosk_device": Subject(
         label="name",
         of=("bridge_point", "point_id"),
-        omitted=_these("last_seen_at user_agent"),
+        omitted=_these("last_seen_at user_agent code_expires_at"),
         secret=_these("code_hash secret_hash"),
     ),
     "substitution": Subject(label="substitute_id", of=("person", "absent_id")),
@@ -85,9 +85,16 @@ SUBJECTS: dict[str, Subject] = {
         omitted=_these("last_step waiting waiting_since"),
         secret=_these("secret"),
     ),
+    "push_device": Subject(
+        label="user_agent",
+        of=("person", "person_id"),
+        secret=_these("endpoint public_key auth_secret"),
+        omitted=_these("reached_at"),
+    ),
     "recovery_code": Subject(of=("person", "person_id"), secret=_these("code_hash"), gathered=True),
     # Meetings
     "meeting": Subject(label="title", unit="host_unit_id", secret=_these("join_pin")),
+    "escalation_step": Subject(label="meeting_kind"),
     "agenda_item": Subject(label="title", of=("meeting", "meeting_id"), gathered=True),
     "participation": Subject(
         label="unit_id", unit="unit_id", of=("meeting", "meeting_id"), gathered=True
@@ -129,11 +136,14 @@ NOT_RECORDED: dict[str, str] = {
     "login_attempt": "counts of the throttle; a failed login is recorded by the entrance",
     "meeting_change": "the history that people read; what it tells of is recorded with the meeting",
     "minutes_version": "every save of the minutes, which triggers keep from being changed",
+    "notice": "what the server has told people, kept for them to read",
+    "notice_reader": "who was told, and when they read it",
     "occupancy": "follows from the meeting and whom it invites",
     "outbox_delivery": "the mail ledger, a record of its own",
     "outbox_message": "the mail ledger, a record of its own",
     "oidc_flow": "a login at the provider that is under way",
     "pending_login": "a login that waits for its second factor",
+    "push_key": "the server's own key, made by the server",
     "point_state": "follows from the log of attendance",
     "reaimed_meeting": "kept with the reorganisation; what it changed is recorded with the meeting",
     "receipt_inheritance": "copies of receipts that were recorded, kept with the heir",

@@ -1,7 +1,8 @@
 """Reads who a request stands for, and the language it is answered in.
 
-Pages are opened by the session cookie, programs by a bearer token. A route that anyone may see says
-so with the option `public=True`.
+Pages are opened by the session cookie, programs by a bearer token, and what lies below `/kiosk` by the
+cookie of a tablet at a door. A route that anyone may see says so with the option `public=True`, one
+for tablets alone with `device=True`.
 """
 
 import logging
@@ -21,6 +22,8 @@ from sqlalchemy.exc import OperationalError
 
 from meetings_server.database import Database
 from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
+from meetings_server.identity import doors
+from meetings_server.identity.doors import DeviceLogin
 from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.second_factor import SecondFactorDue
 from meetings_server.identity.sessions import (
@@ -33,6 +36,7 @@ from meetings_server.identity.sessions import (
 )
 from meetings_server.identity.tokens import EVERYTHING, ApiToken, ScopeMissing, opens
 from rooms.auditing import Doer, Login, doing
+from rooms.devices import KioskDevice
 from rooms.kernel import utcnow
 from rooms.people import Role
 
@@ -41,13 +45,22 @@ log = logging.getLogger(__name__)
 Connection = ASGIConnection[Any, Any, Any, Any]
 LANGUAGE_COOKIE = "meetings_language"
 
+Caller = SignedIn | DeviceLogin
+
+KINDS: dict[str, type[LoginSession | ApiToken | KioskDevice]] = {
+    "session": LoginSession,
+    "token": ApiToken,
+    "device": KioskDevice,
+}
+"""What a request can show, each found by the hash of a secret."""
+
 
 class IdentityMiddleware(AbstractAuthenticationMiddleware):
     """Puts `SignedIn` (or None) into the connection and sets the language."""
 
     async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
         kind, secret = _shown(connection)
-        user: SignedIn | None = None
+        user: Caller | None = None
         if secret:
             database: Database = connection.app.state.database
             demanding = connection.app.state.settings.demanding_roles
@@ -60,6 +73,8 @@ class IdentityMiddleware(AbstractAuthenticationMiddleware):
 
 def _shown(connection: Connection) -> tuple[str, str]:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if doors.is_of_devices(connection.url.path):
+        return "device", connection.cookies.get(doors.COOKIE, "")
     if scheme.casefold() == "bearer" and token:
         return "token", token.strip()
     if connection.url.path.startswith("/api/"):
@@ -68,11 +83,13 @@ def _shown(connection: Connection) -> tuple[str, str]:
     return "session", connection.cookies.get(COOKIE, "")
 
 
-def _doer(connection: Connection, kind: str, user: SignedIn | None) -> Doer:
+def _doer(connection: Connection, kind: str, user: Caller | None) -> Doer:
     address = connection.client.host if connection.client else ""
     request = secrets.token_hex(8)
     if user is None:
         return Doer(login=Login.NOBODY, address=address, request=request)
+    if isinstance(user, DeviceLogin):
+        return Doer(name=user.door.name, login=Login.DEVICE, address=address, request=request)
     return Doer(
         user.person_id,
         user.name,
@@ -85,36 +102,47 @@ def _doer(connection: Connection, kind: str, user: SignedIn | None) -> Doer:
 
 def _look_up(
     database: Database, kind: str, secret: str, demanding: frozenset[Role]
-) -> SignedIn | None:
+) -> Caller | None:
     now = utcnow()
+    user: Caller | None
     with database.reader() as session:
-        if kind == "token":
+        if kind == "device":
+            user = doors.by_device(session, secret, now)
+        elif kind == "token":
             user = by_token(session, secret, now)
         else:
             user = by_cookie(session, secret, now, demanding)
     if user is not None and not user.seen_lately:
         try:
             with database.connection() as connection:
-                note_seen(connection, ApiToken if kind == "token" else LoginSession, secret, now)
+                note_seen(connection, KINDS[kind], secret, now)
         except OperationalError:
             # A database that is being restored or is full still answers those who read.
             log.warning("when a login was last seen could not be written", exc_info=True)
     return user
 
 
-def language_of(connection: Connection, user: SignedIn | None) -> str:
+def language_of(connection: Connection, user: Caller | None) -> str:
     """The language chosen on this device, or the person's own."""
     asked = connection.cookies.get(LANGUAGE_COOKIE) or (user.locale if user else "")
     return asked if asked in LANGUAGES else DEFAULT_LANGUAGE
 
 
 async def require_sign_in(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard of all routes but the public ones. API calls need a token, pages a session."""
+    """Guard of all routes but the public ones.
+
+    API calls need a token, pages a session, and what a tablet at a door may do needs its cookie: a
+    person's login does not open it, nor its cookie anything else.
+    """
     # OPTIONS is answered by the framework itself, for whoever asks.
     if handler.opt.get("public") or connection.scope.get("method") == "OPTIONS":
         return
     if connection.user is None:
         raise NotAuthorizedException(extra={"next": quote(str(connection.url.path))})
+    if bool(handler.opt.get("device")) != (connection.auth == "device"):
+        raise NotAuthorizedException
+    if connection.auth == "device":
+        return
     if connection.auth == "token":
         needed = handler.opt.get("scope", EVERYTHING)
         if not opens(connection.user.scopes, needed):

@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from meetings_server.identity.mandates import NO_LOANS, Acting, Loans, acting_of, lends, loans_of
 from meetings_server.identity.passwords import Credential
 from meetings_server.identity.tokens import ALL_SCOPES, ApiToken
+from rooms.devices import KioskDevice
 from rooms.hierarchy import Unit
 from rooms.kernel import Base, civil_day
 from rooms.people import Person, Role
@@ -84,7 +85,7 @@ BY_PASSWORD = Proof()
 Column = InstrumentedAttribute[Any] | ColumnElement[Any]
 
 Shown = type[LoginSession] | type[ApiToken]
-"""What a request can show: both are found by the hash of a secret."""
+"""What a request of a person can show: both are found by the hash of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,11 +313,30 @@ def standing(session: Session, logins: Sequence[str], now: datetime) -> set[str]
                     )
                 )
             )
+    found.update(devices_standing(session, logins, now))
     return found
 
 
-def note_seen(connection: Connection, kind: Shown, secret: str, now: datetime) -> None:
-    """Remember that a login or a token was used."""
+def devices_standing(session: Session, logins: Sequence[str], now: datetime) -> set[str]:
+    """Those of the logins that are of tablets at doors and have neither ended nor been revoked."""
+    found: set[str] = set()
+    for first in range(0, len(logins), LOOKED_UP_TOGETHER):
+        found.update(
+            session.scalars(
+                # A revoked device has no secret any more.
+                select(KioskDevice.secret_hash).where(
+                    KioskDevice.secret_hash.in_(logins[first : first + LOOKED_UP_TOGETHER]),
+                    KioskDevice.expires_at > now,
+                )
+            )
+        )
+    return found
+
+
+def note_seen(
+    connection: Connection, kind: Shown | type[KioskDevice], secret: str, now: datetime
+) -> None:
+    """Remember that a login, a token or a device was used."""
     connection.execute(
         update(kind).where(kind.secret_hash == _digest(secret)).values(last_seen_at=now)
     )

@@ -14,7 +14,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from rooms.attendance import AttendanceEntry, PointState, revision_of, start_of
-from rooms.hierarchy import Tree, load_tree
+from rooms.hierarchy import Node, Tree, load_tree
 from rooms.meetings import Meeting, UnknownMeeting
 from rooms.rollup import Counts, PointNow, Scope, counted_above, is_counted, shown_state, state_at
 
@@ -147,12 +147,15 @@ class Picture:
             point_id: point
             for point_id, point in self.points.items()
             if not scope.roots or (point.chain and point.chain[0] in inside)
+            if scope.point_id is None or scope.point_id == point_id
         }
         units = {
             unit_id: self.units[unit_id]
             for unit_id in self.tree.by_id
             if unit_id in self.units and is_counted(self.tree, scope, unit_id, inside)
         }
+        if scope.point_id is not None:
+            units = {}
         levels: dict[str, Counts] = {}
         for point in points.values():
             counts = levels.setdefault(point.level, Counts())
@@ -162,7 +165,7 @@ class Picture:
         self.feeds[scope.code] = feed
         for root in scope.roots:
             self.by_root.setdefault(root.id, []).append(feed)
-            for above in counted_above(self.tree, root):
+            for above in _above(self.tree, scope, root):
                 self.by_parent.setdefault(above.id, []).append(feed)
         if not scope.roots:
             self.by_root.setdefault(None, []).append(feed)
@@ -176,7 +179,7 @@ class Picture:
             _take_out(self.by_root, None, feed)
         for root in feed.scope.roots:
             _take_out(self.by_root, root.id, feed)
-            for above in counted_above(self.tree, root):
+            for above in _above(self.tree, feed.scope, root):
                 _take_out(self.by_parent, above.id, feed)
 
     def apply(self, rows: Iterable[tuple[int, int, str, datetime, int | None, Any, int]]) -> None:
@@ -196,6 +199,8 @@ class Picture:
         moved = before != shown
         for place in (None, *point.chain):
             for feed in self.by_root.get(place, ()):
+                if point_id not in feed.points:
+                    continue
                 feed.changed_points[point_id] = point
                 self.dirty.add(feed)
                 if moved:
@@ -215,6 +220,11 @@ class Picture:
         for place in (None, *point.chain):
             for feed in self.by_root.get(place, ()):
                 feed.changed_units.update(unit for unit in point.chain if unit in feed.units)
+
+
+def _above(tree: Tree, scope: Scope, root: Node) -> list[Node]:
+    """Units above a root whose counts the scope gets; a single point gets none."""
+    return counted_above(tree, root) if scope.point_id is None else []
 
 
 def _take_out(table: dict[Any, list[Feed]], key: int | None, feed: Feed) -> None:

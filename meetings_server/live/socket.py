@@ -1,5 +1,7 @@
 """The live line of a meeting: `/live/meetings/{id}?scope=&after=`, a websocket.
 
+A tablet at a door has `/kiosk/live/{id}?after=` instead, which shows it its own point and nothing else.
+
 Frames are described in `frames`; the client may send check-ins, each answered after its commit.
 Closing codes: 4401 not logged in, 4403 may not see this, 4404 no such meeting, 1008 what it sends
 is no message of ours, 1012 the server restarts, 1013 too many at once.
@@ -21,6 +23,7 @@ from meetings_server.api.scopes import LIVE, LIVE_CHECK_IN
 from meetings_server.database import Database
 from meetings_server.errors import sentence
 from meetings_server.i18n import _
+from meetings_server.identity.doors import DeviceLogin
 from meetings_server.identity.sessions import SignedIn
 from meetings_server.identity.tokens import ScopeMissing, opens
 from meetings_server.live import frames
@@ -30,6 +33,8 @@ from meetings_server.live.writer import Outcome
 from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source, require_check_in, writable_points
+from rooms.bridge_points import UnknownPoint
+from rooms.devices import AtTheDoor, device_scope, is_invited
 from rooms.hierarchy import Tree, UnknownUnit
 from rooms.kernel import LARGEST_ID, Denied, DomainError, NotFound, civil_day, utcnow
 from rooms.meetings import visible_meeting
@@ -51,7 +56,7 @@ RIGHTS_SECONDS = 60.0
 """How long what an actor may see and check in is taken to be the same."""
 MOST_ADMITTED = 50_000
 
-LiveSocket = WebSocket[SignedIn | None, str | None, Any]
+LiveSocket = WebSocket[SignedIn | DeviceLogin | None, str | None, Any]
 
 
 class CheckInMessage(msgspec.Struct, tag_field="type", tag="check_in", forbid_unknown_fields=True):
@@ -76,7 +81,9 @@ _decode = msgspec.json.Decoder(CheckInMessage).decode
 _decode_id = msgspec.json.Decoder(OnlyId).decode
 
 
-@websocket("/live/meetings/{meeting_id:int}", opt={"public": True})
+@websocket(
+    ["/live/meetings/{meeting_id:int}", "/kiosk/live/{meeting_id:int}"], opt={"public": True}
+)
 async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
     """One client's line, from its first frame to its end."""
     # A browser learns a closing code only on a line that was opened.
@@ -85,13 +92,13 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
     if closing is not None:
         await socket.close(*closing)
         return
-    user: SignedIn = socket.scope["user"]
+    user: SignedIn | DeviceLogin = socket.scope["user"]
     after = socket.query_params.get("after", "")
     live: Live = socket.app.state.live
     if live.hub.is_full:
         await socket.close(TOO_MANY, str(COME_BACK_SECONDS))
         return
-    client = _Client(socket, live, user.actor, meeting_id)
+    client = _Client(socket, live, user, meeting_id)
     client.may_check_in = opens(user.scopes, LIVE_CHECK_IN)
     try:
         scope = await client.admit(socket.query_params.get("scope") or None)
@@ -113,7 +120,7 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
 
 def _why_not(socket: LiveSocket, meeting_id: int) -> tuple[int, str] | None:
     """Closing code and reason where a line is refused before anything is looked up."""
-    user: SignedIn | None = socket.scope.get("user")
+    user: SignedIn | DeviceLogin | None = socket.scope.get("user")
     after = socket.query_params.get("after", "")
     if not is_own_origin(socket, socket.app.state.settings):
         return NOT_ALLOWED, "origin"
@@ -144,10 +151,13 @@ def is_own_origin(socket: LiveSocket, settings: Settings) -> bool:
 class _Client:
     """The check-ins of one line."""
 
-    def __init__(self, socket: LiveSocket, live: Live, actor: Actor, meeting_id: int) -> None:
+    def __init__(
+        self, socket: LiveSocket, live: Live, user: SignedIn | DeviceLogin, meeting_id: int
+    ) -> None:
         self.socket = socket
         self.live = live
-        self.actor = actor
+        self.actor: Actor = user.actor
+        self.door: AtTheDoor | None = user.door if isinstance(user, DeviceLogin) else None
         self.meeting_id = meeting_id
         self.line: Line = line_to(socket)
         self.db: Database = socket.app.state.database
@@ -182,6 +192,10 @@ class _Client:
     def _find_scope(self, tree: Tree, code: str | None) -> Scope:
         today = civil_day(utcnow())
         with self.db.reader() as session:
+            if self.door is not None:
+                if code is not None:
+                    raise ScopeMissing(code)
+                return device_scope(session, self.door, self.meeting_id, tree)
             meeting = visible_meeting(session, self.actor, self.meeting_id, today)
             return visible_scope(session, self.actor, meeting, tree, today, code)
 
@@ -221,8 +235,9 @@ class _Client:
             meeting_id=self.meeting_id,
             point_id=message.point,
             state=message.state,
-            recorded_by=self.actor.person_id,
-            source=Source.LIVE,
+            recorded_by=None if self.door else self.actor.person_id,
+            device_id=self.door.device_id if self.door else None,
+            source=Source.KIOSK if self.door else Source.LIVE,
             headcount=message.headcount,
             head_of_delegation=message.head_of_delegation,
             note=message.note,
@@ -248,9 +263,14 @@ class _Client:
 
     def _read_rights(self) -> frozenset[int]:
         with self.db.reader() as session:
+            if self.door is not None:
+                invited = is_invited(session, self.door, self.meeting_id)
+                return frozenset({self.door.point_id} if invited else ())
             return writable_points(session, self.actor, self.meeting_id, civil_day(utcnow()))
 
     def _refuse_point(self, point_id: int) -> None:
+        if self.door is not None:
+            raise UnknownPoint(point_id)
         with self.db.reader() as session:
             require_check_in(session, self.actor, self.meeting_id, point_id, civil_day(utcnow()))
 

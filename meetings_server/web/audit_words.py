@@ -41,6 +41,7 @@ SUBJECTS: dict[str, str] = {
     "equipment": mark("Piece of equipment"),
     "fault": mark("Fault report"),
     "point_technician": mark("Technician of a point"),
+    "kiosk_device": mark("Tablet at a door"),
     "reorganisation": mark("Reorganisation of units"),
     "calendar_feed": mark("Address of a calendar"),
     "credential": mark("Password of an account"),
@@ -70,6 +71,7 @@ SUBJECTS: dict[str, str] = {
 LOGINS: dict[str, str] = {
     "session": mark("in a browser"),
     "token": mark("by API token"),
+    "device": mark("on a tablet at a door"),
     "command": mark("on the command line"),
     "sweep": mark("by the clock of the server"),
     "nobody": mark("not logged in"),

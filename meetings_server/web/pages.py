@@ -110,7 +110,9 @@ def _provider_of(request: Request[Any, Any, Any]) -> str | None:
 
 def render_html(request: Request[Any, Any, Any], template: str, **context: Any) -> str:
     """A template with the shell around it. Call it inside the transaction."""
-    user: SignedIn | None = request.scope.get("user")
+    caller = request.scope.get("user")
+    # A tablet at a door is nobody.
+    user: SignedIn | None = caller if isinstance(caller, SignedIn) else None
     shell: dict[str, Any] = {
         "user": user,
         "lang": i18n.current_language.get(),
