@@ -3,6 +3,7 @@
 from meetings_server import reorganising
 from meetings_server.api import idempotency
 from meetings_server.audit import ledger
+from meetings_server.escalation import rules
 from meetings_server.identity import (
     external,
     oidc_flows,
@@ -15,6 +16,8 @@ from meetings_server.identity import (
     tokens,
 )
 from meetings_server.mail import outbox
+from meetings_server.push import devices as push_devices
+from meetings_server.push import notices, vapid
 from meetings_server.sweeps import marks
 from minutes import (
     directives,
@@ -71,6 +74,7 @@ WITH_TABLES = (
     marks,
     meeting_minutes,
     meetings,
+    notices,
     oidc_flows,
     outages,
     outbox,
@@ -79,12 +83,14 @@ WITH_TABLES = (
     passwords,
     pending,
     people,
+    push_devices,
     receipts,
     recovery,
     registers,
     reorganisations,
     second_factor,
     reorganising,
+    rules,
     self_tests,
     sessions,
     storage,
@@ -93,6 +99,7 @@ WITH_TABLES = (
     throttle,
     tokens,
     tree_state,
+    vapid,
 )
 
 metadata = Base.metadata

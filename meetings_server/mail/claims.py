@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.mail.letters import Recipient
-from meetings_server.mail.outbox import DeliveryState, OutboxDelivery, OutboxMessage
+from meetings_server.mail.outbox import Channel, DeliveryState, OutboxDelivery, OutboxMessage
 from rooms.bridge_points import BridgePoint
 from rooms.meetings import Participation, Reply
 
@@ -41,6 +41,9 @@ class Parcel:
     facts: Mapping[str, Any]
     written_at: datetime
     address: str
+    line: str
+    """Who it is within the message: `unit:7`, `person:3`, `device:5`."""
+    expires_at: datetime | None
     recipient: Recipient
     answer: Reply
     attempts: int = 0
@@ -73,12 +76,15 @@ def as_parcel(row: Sequence[Any]) -> Parcel:
         facts=message.facts,
         written_at=message.created_at,
         address=delivery.address,
+        line=delivery.recipient,
+        expires_at=message.expires_at,
         recipient=Recipient(
             name=delivery.name,
             language=delivery.language,
             participation_id=delivery.participation_id,
             point=row[3] or "",
             own=delivery.own,
+            points=delivery.points,
         ),
         answer=Reply(row[2] or Reply.PENDING.value),
         attempts=delivery.attempts,
@@ -87,31 +93,37 @@ def as_parcel(row: Sequence[Any]) -> Parcel:
     )
 
 
-def _ready(now: datetime) -> ColumnElement[bool]:
-    return or_(
-        and_(OutboxDelivery.state == DeliveryState.QUEUED.value, OutboxDelivery.due_at <= now),
-        and_(
-            OutboxDelivery.state == DeliveryState.SENDING.value,
-            OutboxDelivery.claimed_until <= now,
+def _ready(now: datetime, channel: Channel) -> ColumnElement[bool]:
+    return and_(
+        OutboxDelivery.channel == channel.value,
+        or_(
+            and_(OutboxDelivery.state == DeliveryState.QUEUED.value, OutboxDelivery.due_at <= now),
+            and_(
+                OutboxDelivery.state == DeliveryState.SENDING.value,
+                OutboxDelivery.claimed_until <= now,
+            ),
         ),
     )
 
 
-def anything_ready(db: Database, now: datetime) -> bool:
+def anything_ready(db: Database, now: datetime, channel: Channel = Channel.MAIL) -> bool:
     """Whether a claim would find something; reads only, so that idling never waits for a writer."""
+    ready = select(OutboxDelivery.id).where(_ready(now, channel)).limit(1)
     with db.reader() as session:
-        return session.scalar(select(OutboxDelivery.id).where(_ready(now)).limit(1)) is not None
+        return session.scalar(ready) is not None
 
 
-def claim(db: Database, sender: str, now: datetime, most: int) -> list[Parcel]:
-    """Take up to `most` deliveries that are due, the longest due first.
+def claim(
+    db: Database, sender: str, now: datetime, most: int, channel: Channel = Channel.MAIL
+) -> list[Parcel]:
+    """Take up to `most` deliveries of a channel that are due, the longest due first.
 
     What has expired meanwhile is marked so and not taken.
     """
     with db.transaction() as session:
         ids = session.scalars(
             select(OutboxDelivery.id)
-            .where(_ready(now))
+            .where(_ready(now, channel))
             .order_by(OutboxDelivery.due_at, OutboxDelivery.id)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -162,14 +174,24 @@ def accepted(db: Database, sender: str, parcel: Parcel, now: datetime) -> None:
 
 
 def refused(
-    db: Database, sender: str, parcel: Parcel, now: datetime, error: str, *, for_good: bool
+    db: Database,
+    sender: str,
+    parcel: Parcel,
+    now: datetime,
+    error: str,
+    *,
+    for_good: bool,
+    at_least: timedelta = timedelta(0),
 ) -> None:
-    """It was not taken: try again later, or never where it was `for_good` or a day has passed."""
+    """It was not taken: try again later, or never where it was `for_good` or a day has passed.
+
+    `at_least`: how long the other side wants to be left alone.
+    """
     attempts = parcel.attempts + 1
     if for_good or attempts > len(RETRY_AFTER):
         state, due_at = DeliveryState.FAILED, now
     else:
-        wait = RETRY_AFTER[parcel.attempts]
+        wait = max(RETRY_AFTER[parcel.attempts], at_least)
         state, due_at = DeliveryState.QUEUED, now + wait * (1 + JITTER * _random.random())
     _settle(
         db,
@@ -208,11 +230,14 @@ def give_back(db: Database, sender: str, untouched: Sequence[Parcel]) -> None:
         )
 
 
-def keep_all(db: Database) -> int:
-    """There is no mail server: what waits is kept and shown. Returns how many."""
+def keep_all(db: Database, channel: Channel = Channel.MAIL) -> int:
+    """There is no mail server, or push is off: what waits is kept and shown. Returns how many."""
     with db.connection() as connection:
         return connection.execute(
             update(OutboxDelivery)
-            .where(OutboxDelivery.state == DeliveryState.QUEUED.value)
+            .where(
+                OutboxDelivery.state == DeliveryState.QUEUED.value,
+                OutboxDelivery.channel == channel.value,
+            )
             .values(state=DeliveryState.KEPT.value)
         ).rowcount

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from meetings_server.i18n import _, current_language, interval, mark, short_day
+from meetings_server.i18n import _, clock, current_language, interval, mark, short_day
 
 SUBJECTS: dict[str, str] = {
     "invitation": mark("Invitation to a video meeting: {title}"),
@@ -25,6 +25,8 @@ SUBJECTS: dict[str, str] = {
     "reminder_hour": mark("Begins within the hour: {title}"),
     "silent_point": mark("Your bridge point has not checked in: {title}"),
     "silent_children": mark("Bridge points that have not checked in: {title}"),
+    "missing": mark("Missing at the start: {title}"),
+    "line_test_due": mark("Line test still missing: {title}"),
     "directive_sent": mark("New document: {title}"),
     "directive_recalled": mark("Document recalled: {title}"),
     "directive_due": mark("Acknowledgement is due: {title}"),
@@ -46,11 +48,19 @@ LEADS: dict[str, str] = {
     "silent_children": mark(
         "The meeting below begins soon. These bridge points have not checked in:"
     ),
+    "missing": mark("The meeting below has reached its start. These bridge points are silent:"),
+    "line_test_due": mark(
+        "The line of your bridge point has not been tested for the meeting below. "
+        "Test picture, sound, camera and network."
+    ),
     "directive_sent": mark("{host} has sent {name} this document. Open it and confirm it."),
     "directive_recalled": mark("{host} has recalled this document. Do not follow it any more."),
     "directive_due": mark("{host} asks {name} to acknowledge this document in time."),
     "directive_overdue": mark("{name} has not acknowledged this document in time."),
 }
+
+NOTICE = "notice"
+"""The kind that says what a notice of the page says, whatever that is."""
 
 METHODS: dict[str, str] = {
     "invitation": "REQUEST",
@@ -62,6 +72,15 @@ METHODS: dict[str, str] = {
 """The letters with a calendar part, and its iTIP method."""
 
 
+PLACES: dict[str, tuple[str, str]] = {
+    "silent_point": (mark("Check in now"), "/check-in"),
+    "silent_children": (mark("Open the board"), "/meetings/{meeting_id}/board"),
+    "missing": (mark("Open the list"), "/meetings/{meeting_id}/missing"),
+    "line_test_due": (mark("Test the line"), "/check-in"),
+}
+"""What the link of a letter says and where it leads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """What a letter knows of the one it goes to."""
@@ -71,6 +90,7 @@ class Recipient:
     participation_id: int | None = None
     point: str = ""
     own: Mapping[str, Any] = field(default_factory=dict)
+    points: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,8 @@ def write_letter(
     kind: str, facts: Mapping[str, Any], recipient: Recipient, public_url: str
 ) -> Letter:
     """The letter of a kind to a recipient."""
+    if kind == NOTICE:
+        return _notice(facts, recipient, public_url)
     with speaking(recipient.language):
         about_paper = kind.startswith("directive_")
         return Letter(
@@ -123,6 +145,30 @@ def write_letter(
             link=_link(kind, facts, recipient, public_url),
             closing=_closing(facts),
         )
+
+
+def _notice(facts: Mapping[str, Any], recipient: Recipient, public_url: str) -> Letter:
+    """What a notice of the page says, as a letter."""
+    title, text, told = facts["told"]
+    with speaking(recipient.language):
+        return Letter(
+            subject=wording(title, told, count=recipient.points),
+            greeting=_("To: {name}").format(name=recipient.name),
+            lead=[wording(text, told, count=recipient.points)],
+            rows=[],
+            items=[str(item) for item in recipient.own.get("items", ())],
+            link=(_("Open it"), f"{public_url}{facts['path']}"),
+            closing=_closing(facts),
+        )
+
+
+def wording(message: str, facts: Mapping[str, Any], **more: Any) -> str:
+    """A text of the catalogues with its facts; names that end in `_at` are instants: `08:00`."""
+    told = {
+        name: clock(datetime.fromisoformat(value)) if name.endswith("_at") else value
+        for name, value in (dict(facts) | more).items()
+    }
+    return " ".join(_(message).format(**told).split())
 
 
 def _lead(kind: str, facts: Mapping[str, Any], recipient: Recipient) -> list[str]:
@@ -182,7 +228,7 @@ def _meeting_rows(
             (_("Join by address"), [facts["join_address"]] if facts["join_address"] else []),
             (_("PIN to enter"), [facts["join_pin"]] if facts["join_pin"] else []),
         ]
-    if kind == "silent_children":
+    if kind in {"silent_children", "missing"}:
         rows = rows[:4]
     return [(label, lines) for label, lines in rows if lines]
 
@@ -205,10 +251,9 @@ def _link(
 ) -> tuple[str, str] | None:
     if kind.startswith("directive_"):
         return _("Open the document"), f"{public_url}{facts['path']}"
-    if kind == "silent_point":
-        return _("Check in now"), f"{public_url}/check-in"
-    if kind == "silent_children":
-        return _("Open the board"), f"{public_url}/meetings/{facts['meeting_id']}/board"
+    if kind in PLACES:
+        words, path = PLACES[kind]
+        return _(words), f"{public_url}{path.format(meeting_id=facts['meeting_id'])}"
     if METHODS.get(kind) == "CANCEL" or recipient.participation_id is None:
         return None
     return _("Reply here"), f"{public_url}/invitations/{recipient.participation_id}"

@@ -6,7 +6,7 @@ the calendar part are made when a delivery is sent or looked at.
 
 A delivery moves queued → sending → sent; or back to queued with a later `due_at`; or to failed. Where
 no mail server is set it is kept; a unit without an address is there as `no_address`, so that it can
-be seen and told by telephone.
+be seen and told by telephone. Pushes to browsers are lines of the same ledger.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,6 +55,14 @@ class DeliveryState(StrEnum):
     """Not sent: what it tells of was over."""
 
 
+class Channel(StrEnum):
+    """By which way a delivery goes."""
+
+    MAIL = "mail"
+    PUSH = "push"
+    """To a browser, see `push`; its recipient is `device:5`, and its address is not told here."""
+
+
 class OutboxMessage(Base):
     """What one event has to say, to however many recipients."""
 
@@ -99,12 +107,15 @@ class OutboxDelivery(Base):
     claimed_until: Mapped[datetime | None]
     claimed_by: Mapped[str] = mapped_column(default="")
     sent_at: Mapped[datetime | None]
+    channel: Mapped[str] = mapped_column(server_default=Channel.MAIL.value)
+    points: Mapped[int] = mapped_column(server_default="0")
+    """How many bridge points a notice is about for this recipient."""
 
     message: Mapped[OutboxMessage] = relationship(lazy="raise")
 
     __table_args__ = (
         UniqueConstraint("message_id", "recipient"),
-        Index(None, "state", "due_at"),
+        Index(None, "channel", "state", "due_at"),
         Index(None, "address"),
         # The mailboxes of a unit are counted from the index alone.
         Index(None, "unit_id", "address"),
@@ -165,7 +176,7 @@ WRITTEN_BY_SELECT = (
 
 def post(session: Session, message: Post, to: Iterable[Addressee]) -> int:
     """Write a message to recipients named one by one: two statements. Returns the message's id."""
-    message_id = _write(session, message)
+    message_id = write_message(session, message)
     rows = [
         {
             "message_id": message_id,
@@ -196,7 +207,7 @@ def post_to_invited(session: Session, message: Post, *wanted: ColumnElement[bool
 
     `wanted` are conditions on `Participation` and `Unit`. Returns the message's id.
     """
-    message_id = _write(session, message)
+    message_id = write_message(session, message)
     address = func.coalesce(Unit.email, "")
     rows: Select[Any] = (
         select(
@@ -249,7 +260,8 @@ def supersede(session: Session, meeting_id: int, before: int) -> None:
     )
 
 
-def _write(session: Session, message: Post) -> int:
+def write_message(session: Session, message: Post) -> int:
+    """The message alone, its recipients follow. Returns its id."""
     row = OutboxMessage(
         key=message.key,
         kind=message.kind,
