@@ -37,7 +37,8 @@ from rooms.audience import Rule, RuleInvalid
 from rooms.hierarchy import Unit
 from rooms.kernel import FieldInvalid, civil_day
 from rooms.policies import Actor, NotPermitted
-from tests.documents import ALL_WARDS, EVERYONE, circulated, counted, drafted, issued
+from tests.counting import counted
+from tests.documents import ALL_WARDS, EVERYONE, circulated, drafted, issued
 from tests.factories import City, make_city, make_hanoi
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
