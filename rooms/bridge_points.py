@@ -31,7 +31,7 @@ class BridgePoint(Base):
     capacity: Mapped[int | None]
     """Seats."""
     endpoint_kind: Mapped[str]
-    endpoint_address: Mapped[str]
+    endpoint_address: Mapped[str] = mapped_column(index=True)
     technician_name: Mapped[str]
     technician_phone: Mapped[str]
     """The technician who is no user of the system; those who are stand in `PointTechnician`."""

@@ -51,6 +51,10 @@ class Permission(StrEnum):
     REPLY_WRITE = "reply:write"
     ATTENDANCE_READ = "attendance:read"
     ATTENDANCE_WRITE = "attendance:write"
+    HELP_WRITE = "help:write"
+    """Look after the points that ask for help during a meeting."""
+    MESSAGE_WRITE = "message:write"
+    """Speak to the points of a meeting for its host."""
     MINUTES_WRITE = "minutes:write"
     MINUTES_REVIEW = "minutes:review"
     """Look through what was submitted, and send it back."""
@@ -83,6 +87,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MEETING_GO,
             Permission.REPLY_WRITE,
             Permission.ATTENDANCE_WRITE,
+            Permission.HELP_WRITE,
+            Permission.MESSAGE_WRITE,
             Permission.MINUTES_WRITE,
             Permission.DIRECTIVE_READ,
             Permission.DIRECTIVE_WRITE,

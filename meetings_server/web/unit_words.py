@@ -26,6 +26,8 @@ PERMISSIONS: dict[str, str] = {
     Permission.REPLY_WRITE: mark("Answer invitations"),
     Permission.ATTENDANCE_READ: mark("See attendance"),
     Permission.ATTENDANCE_WRITE: mark("Check in"),
+    Permission.HELP_WRITE: mark("Help points during a meeting"),
+    Permission.MESSAGE_WRITE: mark("Send messages of the host"),
     Permission.MINUTES_WRITE: mark("Write minutes"),
     Permission.MINUTES_REVIEW: mark("Look through minutes and send them back"),
     Permission.MINUTES_ISSUE: mark("Sign and issue minutes"),

@@ -1,0 +1,294 @@
+"""What points do with the messages of the host: which ones they get, receipts, and who has not yet.
+
+Receipts of thirty thousand pages come within seconds: they are written in batches, two statements for
+each (`record_receipts`), and what was first stays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text
+from sqlalchemy.orm import Session, aliased
+
+from rooms.attendance import standing_invitation, writable_points
+from rooms.bridge_points import BridgePoint
+from rooms.hierarchy import Unit, UnitAncestry, valid_on
+from rooms.host_messages import (
+    MOST_MESSAGES,
+    Aim,
+    HostMessage,
+    HostMessageReceipt,
+    UnknownMessage,
+    addressed,
+)
+from rooms.kernel import UTCDateTime
+from rooms.meetings import Meeting, Participation
+from rooms.people import Person
+from rooms.policies import Actor, NotPermitted, Permission
+from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
+
+
+def _reaches(unit: Unit, point_id: int, day: date) -> ColumnElement[bool]:
+    """The same rule the other way round: the messages that are for one point."""
+    above = select(UnitAncestry.ancestor_id).where(
+        UnitAncestry.unit_id == unit.id, valid_on(UnitAncestry, day)
+    )
+    return or_(
+        HostMessage.aim == Aim.ALL.value,
+        and_(HostMessage.aim == Aim.LEVEL.value, HostMessage.level == unit.level),
+        and_(HostMessage.aim == Aim.UNIT.value, HostMessage.unit_id.in_(above)),
+        and_(HostMessage.aim == Aim.POINT.value, HostMessage.point_id == point_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as a point has it."""
+
+    message: HostMessage
+    shown_at: datetime | None
+    acknowledged_at: datetime | None
+    corrected: bool
+    """Whether it took the place of another one."""
+
+
+def messages_of_point(session: Session, meeting_id: int, point_id: int) -> list[Received]:
+    """What the host has told a point and what still holds, the newest first; three statements.
+
+    That the point may be seen is the caller's to check.
+    """
+    row = session.execute(
+        select(Meeting, Unit)
+        .join(Participation, Participation.meeting_id == Meeting.id)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .where(Meeting.id == meeting_id, Participation.point_id == point_id)
+    ).first()
+    if row is None:
+        return []
+    later = select(HostMessage.corrects_id).where(
+        HostMessage.meeting_id == meeting_id, HostMessage.corrects_id.is_not(None)
+    )
+    receipt = HostMessageReceipt
+    found = session.execute(
+        select(HostMessage, receipt.shown_at, receipt.acknowledged_at)
+        .outerjoin(
+            receipt, and_(receipt.message_id == HostMessage.id, receipt.point_id == point_id)
+        )
+        .where(
+            HostMessage.meeting_id == meeting_id,
+            HostMessage.withdrawn_at.is_(None),
+            HostMessage.id.not_in(later),
+            _reaches(row[1], point_id, row[0].day),
+        )
+        .order_by(HostMessage.id.desc())
+        .limit(MOST_MESSAGES)
+    )
+    return [Received(m, shown, ack, m.corrects_id is not None) for m, shown, ack in found]
+
+
+def require_receipt(
+    session: Session,
+    actor: Actor,
+    meeting_id: int,
+    message_ids: Sequence[int],
+    point_id: int,
+    on: date,
+) -> list[int]:
+    """Which of these messages are for the point, whose receipts the actor may give.
+
+    Raises `NotPermitted` where the actor may not check the point in.
+    """
+    if not writable_points(session, actor, meeting_id, on, only=point_id):
+        raise NotPermitted(Permission.ATTENDANCE_WRITE.value, "")
+    wanted = set(message_ids)
+    return [
+        one.message.id
+        for one in messages_of_point(session, meeting_id, point_id)
+        if one.message.id in wanted
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a message was shown at a point, or acknowledged there. `by` is a person's id."""
+
+    message_id: int
+    point_id: int
+    by: int | None
+    acknowledged: bool
+
+
+# Both databases take these words; what was first stays, and a receipt that comes twice changes nothing.
+_SHOWN = text(
+    "INSERT INTO host_message_receipt (message_id, point_id, shown_at, shown_to)"
+    " VALUES (:message, :point, :at, :by) ON CONFLICT DO NOTHING"
+).bindparams(bindparam("at", type_=UTCDateTime()))
+_ACKNOWLEDGED = text(
+    "UPDATE host_message_receipt SET acknowledged_at = :at, acknowledged_by = :by"
+    " WHERE message_id = :message AND point_id = :point AND acknowledged_at IS NULL"
+).bindparams(bindparam("at", type_=UTCDateTime()))
+
+
+def record_receipts(connection: Connection, receipts: Sequence[Receipt], now: datetime) -> None:
+    """Write a batch in the caller's transaction: two statements. Rights are checked before."""
+    # Ascending keys: two processes that write the same rows must not wait for each other in a ring.
+    rows = sorted(
+        (
+            {
+                "message": r.message_id,
+                "point": r.point_id,
+                "by": r.by,
+                "at": now,
+                "ack": r.acknowledged,
+            }
+            for r in receipts
+        ),
+        key=lambda row: (row["message"], row["point"], row["ack"]),
+    )
+    connection.execute(
+        _SHOWN, [{n: row[n] for n in ("message", "point", "at", "by")} for row in rows]
+    )
+    acknowledged = [
+        {n: row[n] for n in ("message", "point", "at", "by")} for row in rows if row["ack"]
+    ]
+    if acknowledged:
+        connection.execute(_ACKNOWLEDGED, acknowledged)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as those who send see it."""
+
+    message: HostMessage
+    by: str
+    on_behalf_of: str
+    unit: str
+    """The unit it is for, where it is for one."""
+    point: str
+    shown: int
+    acknowledged: int
+    replaced_by: int | None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it still holds."""
+        return self.message.withdrawn_at is None and self.replaced_by is None
+
+    @property
+    def answered(self) -> int:
+        """Points of which no more is expected."""
+        return self.acknowledged if self.message.to_confirm else self.shown
+
+
+def sent(session: Session, meeting_id: int, message_id: int | None = None) -> list[Sent]:
+    """The messages of a meeting with the counts of their receipts, the newest first; one statement."""
+    official, later, point_unit = aliased(Person), aliased(HostMessage), aliased(Unit)
+    counts = (
+        select(
+            HostMessageReceipt.message_id,
+            func.count().label("shown"),
+            func.count(HostMessageReceipt.acknowledged_at).label("acknowledged"),
+        )
+        .join(HostMessage, HostMessage.id == HostMessageReceipt.message_id)
+        .where(HostMessage.meeting_id == meeting_id)
+        .group_by(HostMessageReceipt.message_id)
+        .subquery()
+    )
+    query = (
+        select(
+            HostMessage,
+            Person.name,
+            func.coalesce(official.name, ""),
+            func.coalesce(Unit.name, point_unit.name, ""),
+            func.coalesce(BridgePoint.name, ""),
+            func.coalesce(counts.c.shown, 0),
+            func.coalesce(counts.c.acknowledged, 0),
+            later.id,
+        )
+        .join(Person, Person.id == HostMessage.sent_by)
+        .outerjoin(official, official.id == HostMessage.on_behalf_of_id)
+        .outerjoin(Unit, Unit.id == HostMessage.unit_id)
+        .outerjoin(BridgePoint, BridgePoint.id == HostMessage.point_id)
+        .outerjoin(point_unit, point_unit.id == BridgePoint.unit_id)
+        .outerjoin(counts, counts.c.message_id == HostMessage.id)
+        .outerjoin(later, later.corrects_id == HostMessage.id)
+        .where(HostMessage.meeting_id == meeting_id)
+        .order_by(HostMessage.id.desc())
+    )
+    if message_id is not None:
+        query = query.where(HostMessage.id == message_id)
+    return [Sent(*row) for row in session.execute(query)]
+
+
+def one_sent(session: Session, meeting_id: int, message_id: int) -> Sent:
+    """Raises `UnknownMessage`."""
+    found = sent(session, meeting_id, message_id)
+    if not found:
+        raise UnknownMessage(message_id)
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PointReceipt:
+    """A point that a message is for, and what it did with it."""
+
+    point_id: int
+    point: str
+    unit: str
+    unit_code: str
+    contact: str
+    phone: str
+    shown_at: datetime | None
+    acknowledged_at: datetime | None
+    by: str
+    """Who acknowledged it, or else who was shown it."""
+
+
+def receipts_of(
+    session: Session,
+    meeting: Meeting,
+    message: HostMessage,
+    *,
+    missing: bool,
+    after: int = 0,
+    most: int = 200,
+) -> list[PointReceipt]:
+    """The points of a message in the order of their ids past `after`; one statement.
+
+    `missing`: only those of which something is still expected.
+    """
+    receipt, person = HostMessageReceipt, aliased(Person)
+    query = (
+        select(
+            BridgePoint.id,
+            BridgePoint.name,
+            Unit.name,
+            Unit.code,
+            NAME_TO_CALL,
+            PHONE_TO_CALL,
+            receipt.shown_at,
+            receipt.acknowledged_at,
+            func.coalesce(person.name, ""),
+        )
+        .select_from(Participation)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
+        .outerjoin(
+            receipt,
+            and_(receipt.message_id == message.id, receipt.point_id == Participation.point_id),
+        )
+        .outerjoin(person, person.id == func.coalesce(receipt.acknowledged_by, receipt.shown_to))
+        .where(
+            Participation.meeting_id == meeting.id,
+            standing_invitation(),
+            addressed(message, meeting.day),
+            BridgePoint.id > after,
+        )
+        .order_by(BridgePoint.id)
+        .limit(most)
+    )
+    if missing:
+        awaited = receipt.acknowledged_at if message.to_confirm else receipt.shown_at
+        query = query.where(awaited.is_(None))
+    return [PointReceipt(*row) for row in session.execute(query)]
