@@ -103,6 +103,7 @@ SUBJECTS: dict[str, Subject] = {
     "go_decision": Subject(
         label="verdict", of=("meeting", "meeting_id"), omitted=_these("number levels")
     ),
+    "elsewhere_statement": Subject(label="month", unit="unit_id", of=("unit", "unit_id")),
     "minutes": Subject(
         label="symbol",
         of=("meeting", "meeting_id"),
@@ -135,6 +136,7 @@ NOT_RECORDED: dict[str, str] = {
     "line_test_entry": "a log of its own that is never changed: who said what, when and from where",
     "login_attempt": "counts of the throttle; a failed login is recorded by the entrance",
     "meeting_change": "the history that people read; what it tells of is recorded with the meeting",
+    "meeting_summary": "follows from the log of attendance",
     "minutes_version": "every save of the minutes, which triggers keep from being changed",
     "notice": "what the server has told people, kept for them to read",
     "notice_reader": "who was told, and when they read it",
@@ -145,6 +147,7 @@ NOT_RECORDED: dict[str, str] = {
     "pending_login": "a login that waits for its second factor",
     "push_key": "the server's own key, made by the server",
     "point_state": "follows from the log of attendance",
+    "point_summary": "follows from the log of attendance",
     "reaimed_meeting": "kept with the reorganisation; what it changed is recorded with the meeting",
     "receipt_inheritance": "copies of receipts that were recorded, kept with the heir",
     "register_counter": "the number is recorded with the document that bears it",
@@ -156,4 +159,5 @@ NOT_RECORDED: dict[str, str] = {
     "task_coordination": "words of issued minutes, which triggers keep from being changed",
     "tree_state": "a name for the present tree, for those who keep it",
     "unit_ancestry": "follows from the units and the acts that move them, which are recorded",
+    "unit_month": "follows from the log of attendance",
 }
