@@ -47,6 +47,7 @@ _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 # SQLite tells these by their words alone.
 _FULL_WORDS = ("disk is full",)
+_WRONG_WORDS = ("no such table", "no such column", "no such function", "syntax error")
 _REFUSED_WORDS = ("readonly database", "unable to open database", "disk i/o error")
 
 
@@ -71,6 +72,6 @@ def _of_database(error: DBAPIError) -> Fault | None:
         return STORAGE_REFUSED
     away = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     # An OperationalError of SQLite is also a statement that is wrong: a mistake of ours.
-    if "no such" in said or "syntax error" in said:
+    if any(words in said for words in _WRONG_WORDS):
         return None
     return DATABASE_AWAY if away else None

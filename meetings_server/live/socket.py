@@ -8,6 +8,7 @@ is no message of ours, 1012 the server restarts, 1013 too many at once.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from contextvars import Context, copy_context
 from datetime import datetime
@@ -18,10 +19,12 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
+from sqlalchemy.exc import SQLAlchemyError
 
 from meetings_server.api.scopes import LIVE, LIVE_CHECK_IN
 from meetings_server.database import Database
 from meetings_server.errors import sentence
+from meetings_server.faults import fault_of
 from meetings_server.i18n import _
 from meetings_server.identity.doors import DeviceLogin
 from meetings_server.identity.sessions import SignedIn
@@ -29,7 +32,7 @@ from meetings_server.identity.tokens import ScopeMissing, opens
 from meetings_server.live import frames
 from meetings_server.live.protocol import Line, line_to, text_frame
 from meetings_server.live.running import Live
-from meetings_server.live.writer import Outcome
+from meetings_server.live.writer import Outcome, ServerStopping, TooManyAtOnce
 from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source, require_check_in, writable_points
@@ -40,6 +43,8 @@ from rooms.kernel import LARGEST_ID, Denied, DomainError, NotFound, civil_day, u
 from rooms.meetings import visible_meeting
 from rooms.policies import Actor
 from rooms.rollup import Scope, visible_scope
+
+log = logging.getLogger(__name__)
 
 NOT_LOGGED_IN, NOT_ALLOWED, NO_SUCH_MEETING = 4401, 4403, 4404
 NO_MESSAGE, TOO_MANY = 1008, 1013
@@ -55,6 +60,9 @@ REMEMBERED = 1_000
 RIGHTS_SECONDS = 60.0
 """How long what an actor may see and check in is taken to be the same."""
 MOST_ADMITTED = 50_000
+
+PASSING = (ServerStopping, TooManyAtOnce)
+"""Refusals that hold for the moment: the same message may be sent again."""
 
 LiveSocket = WebSocket[SignedIn | DeviceLogin | None, str | None, Any]
 
@@ -108,6 +116,10 @@ async def live_meeting(socket: LiveSocket, meeting_id: int) -> None:
     except (Denied, NotFound) as refusal:
         may_not = isinstance(refusal, Denied | UnknownUnit)
         await socket.close(NOT_ALLOWED if may_not else NO_SUCH_MEETING, refusal.code)
+        return
+    except SQLAlchemyError:
+        log.warning("a line could not be let in, the database does not answer", exc_info=True)
+        await socket.close(TOO_MANY, str(COME_BACK_SECONDS))
         return
     try:
         with live.logins.line(user.login, partial(socket.close, NOT_LOGGED_IN, "logged out")):
@@ -248,6 +260,9 @@ class _Client:
             self.live.writer.submit_on_loop(said, partial(self._answer, key))
         except DomainError as refusal:
             self._refuse(key, refusal)
+        except SQLAlchemyError as failure:
+            log.warning("a check-in's rights could not be looked up", exc_info=True)
+            self._fail(key, failure)
         else:
             self.in_flight += 1
 
@@ -280,9 +295,7 @@ class _Client:
         if isinstance(outcome, DomainError):
             self._refuse(key, outcome)
         elif isinstance(outcome, Exception):
-            # What failed may succeed when it is sent again, so it is not remembered.
-            self.answers.pop(key, None)
-            self._write(frames.error(key, "internal_error", self.failed))
+            self._fail(key, outcome)
         else:
             answer = frames.ack(key, outcome)
             self._remember(key, answer)
@@ -290,8 +303,20 @@ class _Client:
 
     def _refuse(self, key: bytes, refusal: DomainError) -> None:
         answer = frames.error(key, refusal.code, self.context.run(sentence, refusal))
-        self._remember(key, answer)
+        if isinstance(refusal, PASSING):
+            self.answers.pop(key, None)
+        else:
+            self._remember(key, answer)
         self._write(answer)
+
+    def _fail(self, key: bytes, failure: Exception) -> None:
+        """What failed may succeed when it is sent again, so it is not remembered."""
+        self.answers.pop(key, None)
+        fault = fault_of(failure)
+        if fault is None:
+            self._write(frames.error(key, "internal_error", self.failed))
+        else:
+            self._write(frames.error(key, fault.code, self.context.run(_, fault.sentence)))
 
     def _mistake(self, message_id: bytes, detail: str) -> None:
         self.mistakes += 1

@@ -120,6 +120,7 @@ def _of_sqlite(text: str) -> OperationalError:
         (_of_sqlite("attempt to write a readonly database"), STORAGE_REFUSED),
         (_of_sqlite("database is locked"), DATABASE_AWAY),
         (_of_sqlite("no such table: meeting"), None),
+        (_of_sqlite("connection is bad: No such file or directory"), DATABASE_AWAY),
         (ProgrammingError("SELECT", {}, Exception("syntax error")), None),
         (KeyError("x"), None),
     ],
