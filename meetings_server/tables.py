@@ -41,7 +41,9 @@ from rooms import (
     faults,
     feeds,
     go_decisions,
+    help_calls,
     hierarchy,
+    host_messages,
     lending,
     line_tests,
     meetings,
@@ -68,7 +70,9 @@ WITH_TABLES = (
     faults,
     feeds,
     go_decisions,
+    help_calls,
     hierarchy,
+    host_messages,
     idempotency,
     inheritance,
     ledger,
@@ -104,6 +108,7 @@ WITH_TABLES = (
     tokens,
     tree_state,
     vapid,
+    video_systems,
 )
 
 metadata = Base.metadata

@@ -91,9 +91,26 @@ def calls(
         .order_by(*(column.desc() for column in order) if newest_first else order)
         .limit(most)
     )
-    return [
-        CallLine(*row[:5], *(text or "" for text in row[5:11]), mine=bool(row[11])) for row in rows
-    ]
+    return [_line(row) for row in rows]
+
+
+def _line(row: Any) -> CallLine:
+    call, meeting, unit, unit_id, point, *told, mine = row
+    contact, phone, asker, asker_phone, helper, helper_phone = (text or "" for text in told)
+    return CallLine(
+        call,
+        meeting,
+        unit,
+        unit_id,
+        point,
+        contact,
+        phone,
+        asker,
+        asker_phone,
+        helper,
+        helper_phone,
+        bool(mine),
+    )
 
 
 def queue(session: Session, actor: Actor, meeting_id: int, on: date) -> list[CallLine]:

@@ -96,6 +96,13 @@ SUBJECTS: dict[str, Subject] = {
     "meeting": Subject(label="title", unit="host_unit_id", secret=_these("join_pin")),
     "escalation_step": Subject(label="meeting_kind"),
     "agenda_item": Subject(label="title", of=("meeting", "meeting_id"), gathered=True),
+    "host_message": Subject(label="text", of=("meeting", "meeting_id")),
+    "video_connection": Subject(
+        label="name",
+        unit="unit_id",
+        omitted=_these("key last_event_at last_error last_error_at"),
+        secret=_these("secret former_secret"),
+    ),
     "participation": Subject(
         label="unit_id", unit="unit_id", of=("meeting", "meeting_id"), gathered=True
     ),
@@ -132,6 +139,9 @@ NOT_RECORDED: dict[str, str] = {
     "audit_head": "the record itself",
     "earlier_reply": "copies of replies that were recorded when they were given",
     "first_answer": "answers kept for programs that ask twice",
+    "help_act": "a log of its own that is never changed: who did what with a call for help, and when",
+    "help_call": "follows from the log of attendance and the acts on it",
+    "host_message_receipt": "tens of thousands within seconds, each with its time and person",
     "line_test": "follows from the log of the line tests",
     "line_test_entry": "a log of its own that is never changed: who said what, when and from where",
     "login_attempt": "counts of the throttle; a failed login is recorded by the entrance",
@@ -158,6 +168,9 @@ NOT_RECORDED: dict[str, str] = {
     "sweep_mark": "what the server has seen to",
     "task_coordination": "words of issued minutes, which triggers keep from being changed",
     "tree_state": "a name for the present tree, for those who keep it",
+    "video_event": "a log of its own: what video systems reported, and what came of it",
+    "video_participant": "follows from that log; who assigned a point by hand is kept with it",
+    "video_request": "keeps what was signed from being sent twice",
     "unit_ancestry": "follows from the units and the acts that move them, which are recorded",
     "unit_month": "follows from the log of attendance",
 }
