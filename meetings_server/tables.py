@@ -53,6 +53,7 @@ from rooms import (
     summaries,
     technicians,
     tree_state,
+    video_systems,
 )
 from rooms.kernel import Base
 from rooms.reorganisation import records as reorganisations
