@@ -8,6 +8,7 @@ from a copy in the server's own folder, and nothing outside that folder changes.
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -72,7 +73,8 @@ class Postgres:
     Raises `PostgresNotStarted` where the server can't be brought up. It is never skipped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         # Short on purpose: the path of a socket may have about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="meetings-pg-", dir=_memory_folder()))
         self.log = self.folder / "log"
@@ -82,9 +84,9 @@ class Postgres:
 
     def __enter__(self) -> Self:
         try:
-            programs = self._programs()
-            self._initialise(programs)
-            self._start(programs)
+            self._bin = self._programs()
+            self._initialise(self._bin)
+            self._start(self._bin)
         except BaseException:
             self._stop()
             raise
@@ -116,6 +118,17 @@ class Postgres:
     def drop(self, database: str) -> None:
         """Remove a database, ending the connections a failed test may have left."""
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
+    def crash_and_restart(self, *, pause: float = 0.0) -> None:
+        """End it without its closing work and start it again; it recovers from its log."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        main = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(main, signal.SIGQUIT)
+        self._process.stdin.close()
+        self._process.wait(STOP_SECONDS)
+        time.sleep(pause)
+        self._start(self._bin)
 
     def _execute(self, statement: sql.Composed) -> None:
         with self._connect() as connection:
@@ -187,7 +200,9 @@ class Postgres:
             raise PostgresNotStarted(f"initdb ended with {answer.returncode}:\n{said}")
 
     def _start(self, programs: Path) -> None:
-        options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        options = [
+            part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")
+        ]
         command: list[str | Path] = [programs / "postgres", "-D", self._data, "-k", self.folder]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
