@@ -370,7 +370,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="several-processes-") as folder:
         figures = run(Plan(tuple(told.faults), told.points, told.watchers), Path(folder))
     for name, value in figures.items():
-        print(f"{name:<18} {value:,.1f}" if isinstance(value, float) else f"{name:<18} {value:,}")
+        print(f"{name:<18} {value:12,.1f}")
     print("every acknowledged check-in is in the log, none twice; every screen holds the answer")
     return 0
 
