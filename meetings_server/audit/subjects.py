@@ -161,6 +161,8 @@ NOT_RECORDED: dict[str, str] = {
     "reaimed_meeting": "kept with the reorganisation; what it changed is recorded with the meeting",
     "receipt_inheritance": "copies of receipts that were recorded, kept with the heir",
     "register_counter": "the number is recorded with the document that bears it",
+    "reminded_point": "kept with the reminder; the mail ledger has each letter",
+    "reminder": "itself the record of who reminded whom, and when; the board shows it",
     "register_entry": "the number is recorded with the document that bears it",
     "reorganisation_run": "how far the applying has come, for those who watch",
     "self_test": "a measurement that the log of the line tests refers to",

@@ -26,7 +26,9 @@ SUBJECTS: dict[str, str] = {
     "silent_point": mark("Your bridge point has not checked in: {title}"),
     "silent_children": mark("Bridge points that have not checked in: {title}"),
     "missing": mark("Missing at the start: {title}"),
+    "called_point": mark("You are awaited: {title}"),
     "line_test_due": mark("Line test still missing: {title}"),
+    "line_tests_missing": mark("Line tests still missing: {title}"),
     "directive_sent": mark("New document: {title}"),
     "directive_recalled": mark("Document recalled: {title}"),
     "directive_due": mark("Acknowledgement is due: {title}"),
@@ -48,7 +50,12 @@ LEADS: dict[str, str] = {
     "silent_children": mark(
         "The meeting below begins soon. These bridge points have not checked in:"
     ),
+    "called_point": mark(
+        "{host} awaits your bridge point at the meeting below. "
+        "Check in, or ask the host for help."
+    ),
     "missing": mark("The meeting below has reached its start. These bridge points are silent:"),
+    "line_tests_missing": mark("The lines of these bridge points have not been tested:"),
     "line_test_due": mark(
         "The line of your bridge point has not been tested for the meeting below. "
         "Test picture, sound, camera and network."
@@ -74,9 +81,11 @@ METHODS: dict[str, str] = {
 
 PLACES: dict[str, tuple[str, str]] = {
     "silent_point": (mark("Check in now"), "/check-in"),
+    "called_point": (mark("Check in now"), "/check-in"),
     "silent_children": (mark("Open the board"), "/meetings/{meeting_id}/board"),
     "missing": (mark("Open the list"), "/meetings/{meeting_id}/missing"),
     "line_test_due": (mark("Test the line"), "/check-in"),
+    "line_tests_missing": (mark("Open the meeting"), "/meetings/{meeting_id}"),
 }
 """What the link of a letter says and where it leads."""
 
@@ -228,7 +237,7 @@ def _meeting_rows(
             (_("Join by address"), [facts["join_address"]] if facts["join_address"] else []),
             (_("PIN to enter"), [facts["join_pin"]] if facts["join_pin"] else []),
         ]
-    if kind in {"silent_children", "missing"}:
+    if kind in {"silent_children", "missing", "line_tests_missing"}:
         rows = rows[:4]
     return [(label, lines) for label, lines in rows if lines]
 
