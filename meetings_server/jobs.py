@@ -13,7 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from meetings_server.sweeps import (
     orphan_files,
     receipts,
     reorganisations,
+    summaries,
 )
 from rooms.auditing import Doer, Login, acting
 from rooms.kernel import utcnow
@@ -46,6 +49,7 @@ TAKE_OVER_SECONDS = 15
 
 Sweep = Callable[[Session, datetime], int]
 FileSweep = Callable[[Session, datetime, Path], int]
+LongSweep = Callable[[Database, datetime], int]
 
 SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     # First of all: what else is due goes by the tree of the day.
@@ -62,11 +66,27 @@ FILE_SWEEPS: tuple[tuple[str, FileSweep, int], ...] = (
 """The same for the folder of the stored files."""
 
 
+LONG_SWEEPS: tuple[tuple[str, LongSweep, int], ...] = (
+    ("attendance summaries", summaries.sweep, 30),
+)
+"""The same for what reads so long that it has to open its transactions by itself."""
+
+
 def run_sweep(db: Database, name: str, sweep: Sweep, now: datetime) -> int:
     """One sweep in one transaction. Returns what it did; an error is logged and raised."""
+
+    def in_one_transaction(db: Database, now: datetime) -> int:
+        with db.transaction() as session:
+            return sweep(session, now)
+
+    return run_long_sweep(db, name, in_one_transaction, now)
+
+
+def run_long_sweep(db: Database, name: str, sweep: LongSweep, now: datetime) -> int:
+    """One sweep that opens its own transactions. As `run_sweep` otherwise."""
     try:
-        with acting(Doer(name=name, login=Login.SWEEP)), db.transaction() as session:
-            done = sweep(session, now)
+        with acting(Doer(name=name, login=Login.SWEEP)):
+            done = sweep(db, now)
     except Exception:
         log.exception("the sweep of %s failed; it runs again when it is next due", name)
         raise
@@ -77,6 +97,10 @@ def run_sweep(db: Database, name: str, sweep: Sweep, now: datetime) -> int:
 
 def _below(root: Path, tidy: FileSweep) -> Sweep:
     return lambda session, now: tidy(session, now, root)
+
+
+def _run_now(run: Callable[..., int], *arguments: Any) -> int:
+    return run(*arguments, utcnow())
 
 
 def make_scheduler(db: Database, files: Path | None = None) -> BackgroundScheduler:
@@ -93,9 +117,17 @@ def make_scheduler(db: Database, files: Path | None = None) -> BackgroundSchedul
     sweeps = list(SWEEPS)
     if files is not None:
         sweeps += [(name, _below(files, tidy), seconds) for name, tidy, seconds in FILE_SWEEPS]
-    for name, sweep, seconds in sweeps:
+    runs: list[tuple[str, Callable[[], int], int]] = [
+        (name, partial(_run_now, run_sweep, db, name, sweep), seconds)
+        for name, sweep, seconds in sweeps
+    ]
+    runs += [
+        (name, partial(_run_now, run_long_sweep, db, name, sweep), seconds)
+        for name, sweep, seconds in LONG_SWEEPS
+    ]
+    for name, run, seconds in runs:
         scheduler.add_job(
-            lambda name=name, sweep=sweep: run_sweep(db, name, sweep, utcnow()),
+            run,
             "interval",
             seconds=seconds,
             id=name,

@@ -24,6 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rooms.attendance import Presence, start_of
+from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
 from rooms.kernel import Conflict
 from rooms.meetings import Meeting, MeetingState, Participation, Reply, invited
@@ -98,7 +99,10 @@ class PointAttendance:
 
     participation_id: int
     point_id: int
+    point_name: str
     unit_id: int
+    unit_code: str
+    unit_name: str
     level: str
     is_main: bool
     outcome: Outcome
@@ -184,7 +188,10 @@ def attendances(
         select(
             Participation.id,
             Participation.point_id,
+            BridgePoint.name.label("point_name"),
             Participation.unit_id,
+            Unit.code,
+            Unit.name,
             Unit.level,
             Participation.is_main,
             Participation.is_substitute,
@@ -194,6 +201,7 @@ def attendances(
             Participation.invited_at,
         )
         .join(Unit, Unit.id == Participation.unit_id)
+        .join(BridgePoint, BridgePoint.id == Participation.point_id)
         .where(
             invited(meeting.id),
             Participation.invited_at.is_not(None),
@@ -221,7 +229,10 @@ def attendances(
             PointAttendance(
                 row.id,
                 row.point_id,
+                row.point_name,
                 row.unit_id,
+                row.code,
+                row.name,
                 row.level,
                 row.is_main,
                 outcome,

@@ -82,7 +82,21 @@ def point(number: int, unit: int, line: list[Row]) -> PointAttendance:
     spans = tuple(presence_spans(line, None))
     held = held_in(spans, WINDOW, line[-1].state) if spans else None
     return PointAttendance(
-        number, number, unit, "ward", False, Outcome.PRESENT, False, spans, held, None, "", ""
+        number,
+        number,
+        "",
+        unit,
+        "",
+        "",
+        "ward",
+        False,
+        Outcome.PRESENT,
+        False,
+        spans,
+        held,
+        None,
+        "",
+        "",
     )
 
 
