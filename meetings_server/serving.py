@@ -6,23 +6,27 @@ import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import uvicorn
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
 from meetings_server.app import create_app
+from meetings_server.live.gate import Gate
 from meetings_server.live.protocol import LiveProtocol
+from meetings_server.live.wire import LARGEST_MESSAGE
 from meetings_server.settings import Settings
+from meetings_server.slow_requests import TimedHttp
 
 STOP_SECONDS = 5
 """How long requests under way may take when the server is told to stop."""
 
 
-LARGEST_FRAME = 16 * 1024
-"""Bytes of a message over a websocket; check-ins are small."""
-PING_SECONDS = 50.0
-"""Finds lines whose other end is gone; the live heartbeat keeps the others warm already."""
+GONE_SECONDS = 60
+"""After so long without a sign of life for what was sent, a heartbeat above all, the system drops a
+connection: the other end has lost its power or its network."""
 
 WORKER_THREADS = 32
 """Handlers at work at once. More than cores: some wait for the commit of a check-in."""
@@ -76,18 +80,33 @@ def _end(_number: int, _frame: object) -> None:
 def make_server(settings: Settings, app: Litestar | None = None) -> uvicorn.Server:
     """A server for the application; whoever runs it decides in which thread."""
     set_asyncio_executor(ThreadPoolExecutor(WORKER_THREADS, "handler"))
-    return uvicorn.Server(
+    application = app or create_app(settings)
+    # Classes are asked for, and called with what they need.
+    websockets: Any = partial(LiveProtocol, gate=application.state.get("live_gate") or Gate())
+    return _Server(
         uvicorn.Config(
-            app or create_app(settings),
+            application,
             host=settings.host,
             port=settings.port,
             log_level=settings.log_level,
             access_log=False,
-            ws=LiveProtocol,
+            http=TimedHttp,
+            ws=websockets,
             ws_per_message_deflate=False,
-            ws_max_size=LARGEST_FRAME,
-            ws_ping_interval=PING_SECONDS,
-            ws_ping_timeout=PING_SECONDS,
+            ws_max_size=LARGEST_MESSAGE,
+            ws_ping_interval=None,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not hasattr(socket, "TCP_USER_TIMEOUT"):
+            return
+        for server in self.servers:
+            for listening in server.sockets:
+                # Connections inherit it.
+                with socket.socket(fileno=os.dup(listening.fileno())) as own:
+                    own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_SECONDS * 1000)

@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from meetings_server.database import Database
 from meetings_server.identity.sessions import open_session
 from meetings_server.identity.tokens import ALL_SCOPES, create_token
+from meetings_server.live.wire import payloads_of
 from meetings_server.serving import make_server
 from meetings_server.settings import Settings
 from rooms.kernel import utcnow
@@ -25,6 +26,13 @@ from tests.factories import City
 from tests.programs import free_port
 
 PATIENCE = 20.0
+
+
+def text_of(frame: bytes) -> dict[str, Any]:
+    """What a frame says."""
+    (payload,) = payloads_of(frame)
+    said: dict[str, Any] = json.loads(payload)
+    return said
 
 
 @dataclass
@@ -85,10 +93,15 @@ class LiveLine:
         self.frames: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
+        self.granted: str | None = None
+        """The pass with which this client may come back."""
 
     def receive(self, seconds: float = PATIENCE) -> dict[str, Any]:
-        """The next frame, applied. Raises `TimeoutError`, `ConnectionClosed`."""
+        """The next frame but passes, applied. Raises `TimeoutError`, `ConnectionClosed`."""
         frame: dict[str, Any] = json.loads(self.connection.recv(timeout=seconds))
+        if frame["type"] == "pass":
+            self.granted = frame["pass"]
+            return self.receive(seconds)
         if frame["type"] in {"ack", "error"}:
             self.answers.append(frame)
         elif frame["type"] == "notice":

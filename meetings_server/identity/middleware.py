@@ -32,6 +32,7 @@ from meetings_server.identity.sessions import (
     SignedIn,
     by_cookie,
     by_token,
+    digest,
     note_seen,
 )
 from meetings_server.identity.tokens import EVERYTHING, ApiToken, ScopeMissing, opens
@@ -59,16 +60,27 @@ class IdentityMiddleware(AbstractAuthenticationMiddleware):
     """Puts `SignedIn` (or None) into the connection and sets the language."""
 
     async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
-        kind, secret = _shown(connection)
-        user: Caller | None = None
-        if secret:
-            database: Database = connection.app.state.database
-            demanding = connection.app.state.settings.demanding_roles
-            user = await to_thread.run_sync(_look_up, database, kind, secret, demanding)
-        current_language.set(language_of(connection, user))
-        # For the record: what the handler changes, here or in its worker thread, was done by this one.
-        doing.set(_doer(connection, kind, user))
-        return AuthenticationResult(user=user, auth=kind if user else None)
+        user = await identify(connection)
+        return AuthenticationResult(user=user, auth=_shown(connection)[0] if user else None)
+
+
+async def identify(connection: Connection) -> Caller | None:
+    """Look up whom a connection stands for, and set its language and whose doing follows."""
+    kind, secret = _shown(connection)
+    user: Caller | None = None
+    if secret:
+        database: Database = connection.app.state.database
+        demanding = connection.app.state.settings.demanding_roles
+        user = await to_thread.run_sync(_look_up, database, kind, secret, demanding)
+    current_language.set(language_of(connection, user))
+    # For the record: what the handler changes, here or in its worker thread, was done by this one.
+    doing.set(_doer(connection, kind, user))
+    return user
+
+
+def login_shown(connection: Connection) -> str:
+    """The hash of the secret that a connection shows, whether or not it opens anything."""
+    return digest(_shown(connection)[1])
 
 
 def _shown(connection: Connection) -> tuple[str, str]:

@@ -134,7 +134,7 @@ class SignedIn:
         return permissions_of(self.roles) if self.acting is None else self.acting.rights
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
@@ -151,7 +151,7 @@ def open_session(
     secret = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            secret_hash=_digest(secret),
+            secret_hash=digest(secret),
             person_id=person.id,
             created_at=now,
             expires_at=now + timedelta(hours=hours),
@@ -186,7 +186,7 @@ def sessions_of(session: Session, person_id: int, now: datetime) -> list[LoginSe
 
 def is_of_secret(login: LoginSession, secret: str) -> bool:
     """Whether this is the login that the cookie's secret opens."""
-    return login.secret_hash == _digest(secret)
+    return login.secret_hash == digest(secret)
 
 
 def end_session(session: Session, person_id: int, session_id: int) -> None:
@@ -201,21 +201,21 @@ def note_second_factor(session: Session, secret: str) -> None:
     """The login of this cookie has shown a second factor."""
     session.execute(
         update(LoginSession)
-        .where(LoginSession.secret_hash == _digest(secret))
+        .where(LoginSession.secret_hash == digest(secret))
         .values(second_factor=True)
     )
 
 
 def login_of(session: Session, secret: str) -> LoginSession | None:
     """The login that a cookie's secret opens."""
-    return session.scalar(select(LoginSession).where(LoginSession.secret_hash == _digest(secret)))
+    return session.scalar(select(LoginSession).where(LoginSession.secret_hash == digest(secret)))
 
 
 def end_all_sessions(session: Session, person_id: int, keep: str = "") -> int:
     """End a person's logins but the one of the secret `keep`; returns how many there were."""
     ended = session.scalars(
         select(LoginSession).where(
-            LoginSession.person_id == person_id, LoginSession.secret_hash != _digest(keep)
+            LoginSession.person_id == person_id, LoginSession.secret_hash != digest(keep)
         )
     ).all()
     for login in ended:
@@ -338,7 +338,7 @@ def note_seen(
 ) -> None:
     """Remember that a login, a token or a device was used."""
     connection.execute(
-        update(kind).where(kind.secret_hash == _digest(secret)).values(last_seen_at=now)
+        update(kind).where(kind.secret_hash == digest(secret)).values(last_seen_at=now)
     )
 
 
@@ -361,7 +361,7 @@ def _look_up(
         .outerjoin(Credential, Credential.person_id == Person.id)
         .join(kind, kind.person_id == Person.id)
         .join(Unit, Unit.id == Person.unit_id)
-        .where(kind.secret_hash == _digest(secret), kind.expires_at > now, Person.active)
+        .where(kind.secret_hash == digest(secret), kind.expires_at > now, Person.active)
     ).first()
     if row is None:
         return None
@@ -377,6 +377,6 @@ def _look_up(
         locale=row[7],
         roles=frozenset(now_roles),
         seen_lately=seen is not None and now - seen < LAST_SEEN_GRAIN,
-        login=_digest(secret),
+        login=digest(secret),
     )
     return user, row[9:]

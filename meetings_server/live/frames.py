@@ -1,4 +1,7 @@
-"""The frames of a live line as JSON: rows, not objects; ten thousand points are 180 KB."""
+"""The frames of a live line, ready to send: JSON, rows instead of objects.
+
+Ten thousand points are 180 KB.
+"""
 
 from typing import Any
 
@@ -11,15 +14,23 @@ from meetings_server.live.picture import (
     Feed,
     Picture,
 )
+from meetings_server.live.wire import text_frame
 from rooms.notices import MeetingNotice
 
 _encode = msgspec.json.Encoder().encode
 
+WORTH_KEEPING = 20
+"""Points. Scopes with fewer are many, and watched by one or two lines each."""
+
+
+def _frame(message: dict[str, Any]) -> bytes:
+    return text_frame(_encode(message))
+
 
 def snapshot(picture: Picture, feed: Feed) -> bytes:
-    """Everything of a scope. Built once for each revision."""
+    """Everything of a scope. Built once for each revision, but where it is next to nothing."""
     if feed.snapshot is None or feed.snapshot[0] != picture.revision:
-        payload = _encode(
+        frame = _frame(
             {
                 "type": "snapshot",
                 "revision": picture.revision,
@@ -33,13 +44,15 @@ def snapshot(picture: Picture, feed: Feed) -> bytes:
                 "levels": _levels(feed, feed.levels),
             }
         )
-        feed.snapshot = (picture.revision, payload)
+        if len(feed.points) < WORTH_KEEPING:
+            return frame
+        feed.snapshot = (picture.revision, frame)
     return feed.snapshot[1]
 
 
 def changes(picture: Picture, feed: Feed) -> bytes:
     """What changed in a scope since its last frame."""
-    return _encode(
+    return _frame(
         {
             "type": "changes",
             "revision": picture.revision,
@@ -52,7 +65,7 @@ def changes(picture: Picture, feed: Feed) -> bytes:
 
 def changes_after(picture: Picture, feed: Feed, revision: int) -> bytes:
     """What a client that has seen a revision missed; the counts are sent whole."""
-    return _encode(
+    return _frame(
         {
             "type": "changes",
             "revision": picture.revision,
@@ -64,28 +77,33 @@ def changes_after(picture: Picture, feed: Feed, revision: int) -> bytes:
 
 
 def meeting(picture: Picture) -> bytes:
-    return _encode({"type": "meeting", "revision": picture.revision, "meeting": picture.meeting})
+    return _frame({"type": "meeting", "revision": picture.revision, "meeting": picture.meeting})
 
 
-def heartbeat(picture: Picture) -> bytes:
-    return b'{"type":"heartbeat","revision":%d}' % picture.revision
+def heartbeat(picture: Picture, every: float) -> bytes:
+    """`every`: seconds until the next one at the latest."""
+    return text_frame(b'{"type":"heartbeat","revision":%d,"every":%d}' % (picture.revision, every))
+
+
+def passing(granted: str | None, every: float) -> bytes:
+    """What a client shows when it comes back (None: nothing any more), and how long lines are silent."""
+    return _frame({"type": "pass", "pass": granted, "every": round(every)})
 
 
 def notice(told: MeetingNotice, wait: float) -> bytes:
     """`wait`: over how many seconds those who get it should spread what they fetch because of it."""
-    return _encode({**told.facts, "type": "notice", "kind": told.kind, "wait": round(wait, 1)})
+    return _frame({**told.facts, "type": "notice", "kind": told.kind, "wait": round(wait, 1)})
 
 
 def ack(message_id: bytes, revision: int) -> bytes:
     """`message_id` is the client's own, as JSON."""
-    return b'{"type":"ack","id":%b,"revision":%d}' % (message_id, revision)
+    return text_frame(b'{"type":"ack","id":%b,"revision":%d}' % (message_id, revision))
 
 
 def error(message_id: bytes, code: str, detail: str) -> bytes:
-    return b'{"type":"error","id":%b,"code":%b,"detail":%b}' % (
-        message_id,
-        _encode(code),
-        _encode(detail),
+    return text_frame(
+        b'{"type":"error","id":%b,"code":%b,"detail":%b}'
+        % (message_id, _encode(code), _encode(detail))
     )
 
 

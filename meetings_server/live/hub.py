@@ -3,25 +3,25 @@
 A frame is built once for each scope and tick, and the same bytes go to every line of the scope. The
 first change goes out at once, further ones are gathered for a tick, so that the cost grows with
 ticks and not with check-ins. A hint wakes the tail; without one the heartbeat does, so that a lost
-hint heals. A client that does not read gets nothing more until it has, and then a fresh snapshot.
+hint heals. A client that does not read gets nothing more until it has, and then what it missed.
 
 Everything here runs on the event loop; only the log is read in threads.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import thread_time
 from typing import Any, TypeVar
 
 from meetings_server.database import Database
 from meetings_server.live import frames
-from meetings_server.live.picture import Picture, rows_after
-from meetings_server.live.protocol import Line, text_frame
+from meetings_server.live.picture import Feed, Picture, rows_after
+from meetings_server.live.protocol import Line
 from rooms.hierarchy import Tree
 from rooms.notices import EVERYTHING, MeetingNotice
 from rooms.rollup import Scope
@@ -37,6 +37,12 @@ CHUNK = 500
 """Lines written to before others get a turn on the event loop."""
 FETCHES_A_SECOND = 500
 """So many of those who got a notice may ask at once for what it is about."""
+HEARTBEAT_LINES = 10_000
+"""With more lines heartbeats are rarer: one to each costs a tenth of a second of CPU for so many."""
+LONGEST_HEARTBEAT = 50.0
+"""Proxies take a line for dead after a minute."""
+SHARE = 4
+"""What goes to very many takes one part in so many of the event loop at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,11 @@ class Pace:
     lag_check: float = 0.5
     lag_limit: float = 30.0
     """A client that has not read for so long is cut off."""
-    most_backlog: int = 1024 * 1024
-    """Bytes that may wait for a client before it counts as lagging."""
     most_lines: int = 60_000
     logins: float = 30.0
     """How often it is looked whether the logins of open lines still stand."""
+    calm: float = 60.0
+    """After so long it is looked up again what was let in by a pass."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +71,13 @@ class Subscriber:
     line: Line
     scope: Scope
     lagging_since: float | None = None
+    seen: int = 0
+    """A revision that a lagging line has for certain."""
+    missed_notices: bool = False
+
+
+Work = tuple[list[Subscriber], bytes]
+"""Lines and the frame they all get."""
 
 
 @dataclass(eq=False)
@@ -79,9 +92,14 @@ class Room:
     laggards: set[Subscriber] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
     empty_since: float | None = None
-    siblings_told: float = 0.0
-    """When counts from above last went out to those who get them because of a neighbour."""
+    siblings_due: float = 0.0
+    """When counts from above may go out again to those who get them because of a neighbour."""
+    flushed: int = 0
+    """The revision that all lines have, but those that lag."""
     closed: bool = False
+
+    def watching(self, feed: Feed) -> list[Subscriber]:
+        return list(self.subscribers.get(feed.scope.code, ()))
 
 
 class Hub:
@@ -98,6 +116,12 @@ class Hub:
     @property
     def is_full(self) -> bool:
         return self.lines >= self.pace.most_lines
+
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between heartbeats; longer where there are very many lines."""
+        stretched = self.pace.heartbeat * max(1.0, self.lines / HEARTBEAT_LINES)
+        return max(self.pace.heartbeat, min(LONGEST_HEARTBEAT, stretched))
 
     def tell(self, meeting_id: int | None) -> None:
         """A hint: this meeting's log, or that of any, may have grown. On the event loop."""
@@ -122,15 +146,16 @@ class Hub:
 
     async def _pass_on(self, room: Room, notice: MeetingNotice) -> None:
         reached = _reached(room.picture.tree, notice.unit_ids)
-        watching = [
-            watching
+        told = [
+            list(watching)
             for watching in room.subscribers.values()
             if reached is None or _is_told(next(iter(watching)).scope, reached)
         ]
-        lines = sum(map(len, watching))
-        payload = frames.notice(notice, lines / FETCHES_A_SECOND if lines > MANY_LINES else 0)
-        for together in watching:
-            await self._deliver(room, together, payload)
+        lines = sum(map(len, told))
+        frame = frames.notice(notice, lines / FETCHES_A_SECOND if lines > MANY_LINES else 0)
+        for subscriber in room.laggards:
+            subscriber.missed_notices = True
+        await self._deliver([(watching, frame) for watching in told])
 
     async def join(
         self, meeting_id: int, scope: Scope, line: Line, after: int | None = None
@@ -151,10 +176,9 @@ class Hub:
         picture = room.picture
         feed = picture.feed(scope)
         if after is not None and picture.meeting_revision <= after <= picture.revision:
-            payload = frames.changes_after(picture, feed, after)
+            line.write(frames.changes_after(picture, feed, after))
         else:
-            payload = frames.snapshot(picture, feed)
-        line.write(payload, text_frame(payload))
+            line.write(frames.snapshot(picture, feed))
         subscriber = Subscriber(line, scope)
         room.subscribers.setdefault(scope.code, set()).add(subscriber)
         room.empty_since = None
@@ -182,6 +206,36 @@ class Hub:
             if feed is not None:
                 room.picture.forget(feed)
 
+    def lag(self, meeting_id: int, subscriber: Subscriber) -> None:
+        """The client does not read: it gets nothing more until `revive`."""
+        found = self._rooms.get(meeting_id)
+        if found is None or not _is_open(found):
+            return
+        room = found.result()
+        subscriber.lagging_since = asyncio.get_running_loop().time()
+        subscriber.seen = room.flushed
+        room.laggards.add(subscriber)
+        room.wake.set()
+
+    def revive(self, meeting_id: int, subscriber: Subscriber) -> None:
+        """The client reads again: it gets what it missed, or all of it where that is less."""
+        found = self._rooms.get(meeting_id)
+        if found is None or not _is_open(found):
+            return
+        room = found.result()
+        room.laggards.discard(subscriber)
+        subscriber.lagging_since = None
+        picture = room.picture
+        feed = picture.feed(subscriber.scope)
+        missed = sum(point.revision > subscriber.seen for point in feed.points.values())
+        if subscriber.seen < picture.meeting_revision or 2 * missed > len(feed.points):
+            subscriber.line.write(frames.snapshot(picture, feed))
+        else:
+            subscriber.line.write(frames.changes_after(picture, feed, subscriber.seen))
+        if subscriber.missed_notices:
+            subscriber.missed_notices = False
+            subscriber.line.write(frames.notice(MeetingNotice(picture.meeting.id, EVERYTHING), 0))
+
     async def stop(self) -> None:
         """End all tasks; the server itself closes the sockets with 1012."""
         rooms = [found.result() for found in self._rooms.values() if _is_open(found)]
@@ -203,6 +257,7 @@ class Hub:
 
     async def _open(self, meeting_id: int) -> Room:
         room = Room(await self._in_thread(self._read_picture, meeting_id))
+        room.flushed = room.picture.revision
         # Whatever was committed while the picture was read had its hint before the room was there.
         room.wake.set()
         room.task = asyncio.create_task(self._serve(meeting_id, room))
@@ -210,34 +265,37 @@ class Hub:
 
     async def _serve(self, meeting_id: int, room: Room) -> None:
         clock = asyncio.get_running_loop().time
-        beat = clock() + self.pace.heartbeat
+        beat = clock() + self.heartbeat
         while not room.closed:
             await _wait(room.wake, min(beat, self._next_look(room, clock())) - clock())
             room.wake.clear()
-            cost = 0.0
+            pause = self.pace.tick
             try:
                 async with room.turn:
                     await self._advance(room)
                     due = clock() >= beat
-                    cost = await self._flush(room, clock(), everything=due)
+                    cost = await self._flush(room, everything=due)
+                    pause = min(self.pace.longest_tick, max(pause, 2 * cost))
                     if due:
-                        beat = clock() + self.pace.heartbeat
+                        beat = clock() + self.heartbeat
                         await self._beat(room)
-                self._revive(room, clock())
+                self._cut_laggards(room, clock())
             except Exception:  # the database may be away for a while
                 log.exception("the log of meeting %s could not be served", meeting_id)
                 room.wake.set()
-                cost = self.pace.retry
+                pause = self.pace.retry
             self._close_if_deserted(meeting_id, room, clock())
-            await asyncio.sleep(min(self.pace.longest_tick, max(self.pace.tick, 2 * cost)))
+            await asyncio.sleep(pause)
 
     def _next_look(self, room: Room, now: float) -> float:
         """When something is to be done without a hint."""
+        soonest = now + self.heartbeat
         if room.laggards:
-            return now + self.pace.lag_check
-        if room.picture.dirty:
-            return room.siblings_told + self.pace.longest_tick
-        return now + self.pace.heartbeat
+            soonest = now + self.pace.lag_check
+        for feed in room.picture.dirty:
+            due = feed.due if feed.changed_points else max(feed.due, room.siblings_due)
+            soonest = min(soonest, due)
+        return soonest
 
     def _close_if_deserted(self, meeting_id: int, room: Room, now: float) -> None:
         if room.subscribers:
@@ -260,82 +318,96 @@ class Hub:
 
     async def _renew(self, room: Room) -> None:
         """The meeting itself has changed: read all of it, tell, and show all of it anew."""
-        room.picture = await self._in_thread(self._read_picture, room.picture.meeting.id)
-        told = frames.meeting(room.picture)
+        room.picture = picture = await self._in_thread(self._read_picture, room.picture.meeting.id)
+        told = frames.meeting(picture)
         for watching in list(room.subscribers.values()):
             for scope in [subscriber.scope for subscriber in watching][:1]:
-                await self._deliver(room, watching, told)
-                shown = frames.snapshot(room.picture, room.picture.feed(scope))
-                await self._deliver(room, watching, shown)
+                # One write for both.
+                shown = told + frames.snapshot(picture, picture.feed(scope))
+                await self._deliver([(list(watching), shown)])
+        room.flushed = picture.revision
 
-    async def _flush(self, room: Room, now: float, *, everything: bool) -> float:
-        """Write what has changed; gives the seconds of the event loop that it took.
+    async def _flush(self, room: Room, *, everything: bool) -> float:
+        """Write what has changed; gives the seconds of CPU that it took but for very large scopes.
 
-        What goes to many because of a neighbour's check-in goes out once a second.
+        A scope with so many lines that a tick costs more than it lasts gets its frames more rarely, and
+        what goes to many because of a neighbour's check-in goes out once a second at most.
         """
-        picture = room.picture
-        siblings = everything or now >= room.siblings_told + self._sibling_pause()
+        clock = asyncio.get_running_loop().time
+        picture, now = room.picture, clock()
+        siblings = everything or now >= room.siblings_due
         shared: dict[tuple[int, ...], bytes] = {}
-        spent = 0.0
+        small: list[Work] = []
+        neighbours: list[Work] = []
+        large: list[tuple[Feed, Work]] = []
         for feed in list(picture.dirty):
-            began = perf_counter()
+            if now < feed.due and not everything:
+                continue
             if feed.changed_points:
-                payload = frames.changes(picture, feed)
+                frame = frames.changes(picture, feed)
+                watching = room.watching(feed)
+                if len(watching) > MANY_LINES:
+                    large.append((feed, (watching, frame)))
+                else:
+                    small.append((watching, frame))
             elif siblings:
                 # Only counts from above: the same bytes for all siblings.
                 key = tuple(sorted(feed.changed_units))
-                payload = shared.get(key) or frames.changes(picture, feed)
-                shared[key] = payload
-                room.siblings_told = now
+                frame = shared.get(key) or frames.changes(picture, feed)
+                shared[key] = frame
+                neighbours.append((room.watching(feed), frame))
             else:
                 continue
             feed.settle()
+            feed.told = now
             picture.dirty.discard(feed)
-            spent += perf_counter() - began
-            spent += await self._deliver(
-                room, room.subscribers.get(feed.scope.code, set()), payload
-            )
-        return spent
-
-    def _sibling_pause(self) -> float:
-        return self.pace.longest_tick if self.lines > MANY_LINES else 0.0
+        cost = await self._deliver(small)
+        for feed, work in large:
+            spent = await self._deliver([work])
+            feed.due = clock() + min(self.pace.longest_tick, max(self.pace.tick, SHARE * spent / 2))
+        if neighbours:
+            spent = await self._deliver(neighbours)
+            pause = self.pace.longest_tick if self.lines > MANY_LINES else 0.0
+            room.siblings_due = clock() + max(pause, SHARE * spent if pause else 0.0)
+        room.flushed = picture.revision
+        return cost
 
     async def _beat(self, room: Room) -> None:
-        payload = frames.heartbeat(room.picture)
-        for watching in list(room.subscribers.values()):
-            await self._deliver(room, watching, payload)
+        """A sign of life for the scopes that have had none for long."""
+        frame = frames.heartbeat(room.picture, self.heartbeat)
+        quiet = asyncio.get_running_loop().time() - self.heartbeat / 2
+        feeds = room.picture.feeds
+        await self._deliver(
+            [
+                (list(watching), frame)
+                for code, watching in room.subscribers.items()
+                if code not in feeds or feeds[code].told < quiet
+            ]
+        )
 
-    async def _deliver(self, room: Room, watching: set[Subscriber], payload: bytes) -> float:
-        """The same bytes to every line; gives the seconds it took without the pauses."""
-        frame = text_frame(payload)
-        lines = list(watching)
-        spent = 0.0
-        for first in range(0, len(lines), CHUNK):
-            began = perf_counter()
-            for subscriber in lines[first : first + CHUNK]:
-                if subscriber.lagging_since is not None:
-                    continue
-                if subscriber.line.backlog() > self.pace.most_backlog:
-                    subscriber.lagging_since = asyncio.get_running_loop().time()
-                    room.laggards.add(subscriber)
-                    continue
-                subscriber.line.write(payload, frame)
-            spent += perf_counter() - began
-            if first + CHUNK < len(lines):
-                await asyncio.sleep(0)
-        return spent
+    async def _deliver(self, work: Iterable[Work]) -> float:
+        """Write frames to lines, with turns for others; gives the seconds of CPU it took.
 
-    def _revive(self, room: Room, now: float) -> None:
-        """Clients that read again get all of it anew; those that do not are cut off."""
+        With uvloop bytes go out at the end of a turn, so that the turns count, too.
+        """
+        began = thread_time()
+        left = CHUNK
+        for watching, frame in work:
+            for first in range(0, len(watching), CHUNK):
+                part = watching[first : first + CHUNK]
+                for subscriber in part:
+                    line = subscriber.line
+                    if line.ready:
+                        line.push(frame)
+                left -= len(part)
+                if left <= 0:
+                    left = CHUNK
+                    await asyncio.sleep(0)
+        return thread_time() - began
+
+    def _cut_laggards(self, room: Room, now: float) -> None:
         for subscriber in list(room.laggards):
-            if subscriber.line.backlog() == 0:
-                room.laggards.discard(subscriber)
-                subscriber.lagging_since = None
-                payload = frames.snapshot(room.picture, room.picture.feed(subscriber.scope))
-                subscriber.line.write(payload, text_frame(payload))
-                missed = frames.notice(MeetingNotice(room.picture.meeting.id, EVERYTHING), 0)
-                subscriber.line.write(missed, text_frame(missed))
-            elif now - (subscriber.lagging_since or now) > self.pace.lag_limit:
+            if now - (subscriber.lagging_since or now) > self.pace.lag_limit:
                 room.laggards.discard(subscriber)
                 subscriber.line.abort()
 

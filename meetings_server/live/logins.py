@@ -6,37 +6,36 @@ looked up together, a few statements however many lines there are.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 
 from meetings_server.database import Database
 from meetings_server.identity.sessions import standing
+from meetings_server.live.passes import Passes
+from meetings_server.live.protocol import Line
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
 
-End = Callable[[], Awaitable[None]]
+NOT_LOGGED_IN = 4401
 
 
 class OpenLogins:
     """The open lines of this process by the login (its hash) that opened them."""
 
-    def __init__(self, db: Database, seconds: float) -> None:
+    def __init__(self, db: Database, passes: Passes, seconds: float) -> None:
         self._db = db
+        self._passes = passes
         self._seconds = seconds
-        self._lines: dict[str, set[End]] = {}
+        self._lines: dict[str, list[Line]] = {}
 
-    @contextmanager
-    def line(self, login: str, end: End) -> Iterator[None]:
-        """`end` is called on the event loop when the login has ended while this lasts."""
-        lines = self._lines.setdefault(login, set())
-        lines.add(end)
-        try:
-            yield
-        finally:
-            lines.discard(end)
-            if not lines and self._lines.get(login) is lines:
-                del self._lines[login]
+    def enter(self, login: str, line: Line) -> None:
+        """From now on the line is closed when the login ends."""
+        self._lines.setdefault(login, []).append(line)
+
+    def leave(self, login: str, line: Line) -> None:
+        lines = self._lines[login]
+        lines.remove(line)
+        if not lines:
+            del self._lines[login]
 
     async def watch(self) -> None:
         """Look every `seconds` until cancelled; while the database is away nobody is cut off."""
@@ -52,13 +51,12 @@ class OpenLogins:
         if not asked:
             return
         found = await asyncio.to_thread(self._standing, asked)
-        ended = [end for login in asked if login not in found for end in self._lines.get(login, ())]
-        for end in ended:
-            try:
-                await end()
-            except RuntimeError:
-                # The client left in this very moment.
-                log.debug("a line had ended already", exc_info=True)
+        for login in asked:
+            if login in found:
+                continue
+            self._passes.withdraw(login)
+            for line in list(self._lines.get(login, ())):
+                line.close(NOT_LOGGED_IN, "logged out")
 
     def _standing(self, logins: list[str]) -> set[str]:
         with self._db.reader() as session:

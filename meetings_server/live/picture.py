@@ -60,7 +60,7 @@ class Point(msgspec.Struct):
     revision: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Feed:
     """One scope that somebody watches, and what changed in it since its last frame."""
 
@@ -74,6 +74,10 @@ class Feed:
     changed_levels: set[str] = field(default_factory=set)
     snapshot: tuple[int, bytes] | None = None
     """The revision and the bytes of the last snapshot built."""
+    due: float = 0.0
+    """Not before this instant of the loop is the next frame to go out."""
+    told: float = 0.0
+    """When the last one did."""
 
     def settle(self) -> None:
         self.changed_points, self.changed_units, self.changed_levels = {}, set(), set()
@@ -90,6 +94,8 @@ class Picture:
     """The last revision that changed the meeting itself."""
     points: dict[int, Point]
     units: dict[int, Counts]
+    by_unit: dict[int, list[int]]
+    """Points by the unit they stand for."""
     feeds: dict[str, Feed] = field(default_factory=dict)
     by_root: dict[int | None, list[Feed]] = field(default_factory=dict)
     """Feeds by the units of their scopes; None has those of the whole meeting."""
@@ -119,7 +125,9 @@ class Picture:
                 chains[now.unit_id] = chain
             points[now.point_id] = Point(row_of(now), chain, now.level, now.revision)
         units: dict[int, Counts] = {}
-        for point in points.values():
+        by_unit: dict[int, list[int]] = {}
+        for point_id, point in points.items():
+            by_unit.setdefault(point.chain[0] if point.chain else 0, []).append(point_id)
             for unit_id in point.chain:
                 counts = units.setdefault(unit_id, Counts())
                 counts.invited += 1
@@ -131,6 +139,7 @@ class Picture:
             meeting_revision=changed or 0,
             points=points,
             units=units,
+            by_unit=by_unit,
         )
 
     @property
@@ -142,20 +151,7 @@ class Picture:
         found = self.feeds.get(scope.code)
         if found is not None:
             return found
-        inside = {node.id for root in scope.roots for node in self.tree.subtree(root.id)}
-        points = {
-            point_id: point
-            for point_id, point in self.points.items()
-            if not scope.roots or (point.chain and point.chain[0] in inside)
-            if scope.point_id is None or scope.point_id == point_id
-        }
-        units = {
-            unit_id: self.units[unit_id]
-            for unit_id in self.tree.by_id
-            if unit_id in self.units and is_counted(self.tree, scope, unit_id, inside)
-        }
-        if scope.point_id is not None:
-            units = {}
+        points, units = self._inside(scope) if scope.roots else (self.points, self._counted(scope))
         levels: dict[str, Counts] = {}
         for point in points.values():
             counts = levels.setdefault(point.level, Counts())
@@ -170,6 +166,29 @@ class Picture:
         if not scope.roots:
             self.by_root.setdefault(None, []).append(feed)
         return feed
+
+    def _inside(self, scope: Scope) -> tuple[dict[int, Point], dict[int, Counts]]:
+        """Points and counts of a scope, in the order of the tree.
+
+        At the cost of the scope: after a cut there may be one for every point.
+        """
+        nodes = [node for root in scope.roots for node in self.tree.subtree(root.id)]
+        ids = [point_id for node in nodes for point_id in self.by_unit.get(node.id, ())]
+        if scope.point_id is not None:
+            return {i: self.points[i] for i in ids if i == scope.point_id}, {}
+        order = self.tree.once("order", lambda: {u: n for n, u in enumerate(self.tree.by_id)})
+        inside = {node.id for node in nodes}
+        near = inside.union(a.id for root in scope.roots for a in counted_above(self.tree, root))
+        counted = [u for u in near if u in self.units and is_counted(self.tree, scope, u, inside)]
+        points = {point_id: self.points[point_id] for point_id in ids}
+        return points, {u: self.units[u] for u in sorted(counted, key=order.__getitem__)}
+
+    def _counted(self, scope: Scope) -> dict[int, Counts]:
+        return {
+            unit_id: self.units[unit_id]
+            for unit_id in self.tree.by_id
+            if unit_id in self.units and is_counted(self.tree, scope, unit_id, set())
+        }
 
     def forget(self, feed: Feed) -> None:
         """Nobody watches this scope any more."""

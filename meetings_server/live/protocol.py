@@ -1,71 +1,311 @@
-"""How a ready frame gets to a socket: straight to its transport, or through ASGI's `send`.
+"""How frames get to a socket and messages from it: straight over its transport, or through ASGI.
 
-uvicorn's websocket protocol builds a frame for each socket and wakes a task for it. `LiveProtocol`
-puts itself into the ASGI scope, so that the hub can write bytes that were built once to the
-transports of all subscribers. Behind any other server there is no such extension, and the lines
-fall back to `send`.
+A websocket costs uvicorn and Litestar a task, a queue and some thirty objects for as long as it is
+open, and a task switch for each frame. So Litestar routes and lets in, and then `LiveProtocol` hands
+the connection to a `DirectLine`, which is all that is left of it: the hub writes bytes that were built
+once to the transports of all subscribers. Behind any other server there is no such extension, and a
+`SentLine` goes through ASGI's `send`.
 """
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from litestar.connection import WebSocket
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Opcode
+from websockets.http11 import Request
+
+from meetings_server.live.gate import Gate
+from meetings_server.live.wire import WRONG, Broken, Reader, close_frame, payloads_of, pong_frame
 
 EXTENSION = "meetings.live"
 
+RESTARTING, TOO_MANY = 1012, 1013
+CLOSING_SECONDS = 5.0
+"""How long a client may take to answer that the line is closed."""
+DISCARDED = 1024 * 1024
+"""Bytes read from a client that goes on talking after its line was closed."""
+MOST_EARLY = 64 * 1024
+"""Bytes kept of a client that talks before it has been let in."""
+MOST_BACKLOG = 1024 * 1024
+"""Bytes that may wait for a client before it counts as lagging."""
 
-def text_frame(payload: bytes) -> bytes:
-    """A whole text frame as a server sends it: unmasked, not compressed."""
-    return Frame(Opcode.TEXT, payload).serialize(mask=False)
 
+class Listener(Protocol):
+    """Who is told what happens on a line. Called on the event loop."""
 
-class LiveProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own protocol, with itself in the scope's extensions."""
+    def take(self, text: str | None) -> None:
+        """A message has come; None is one that is no text."""
 
-    async def run_asgi(self) -> None:
-        extensions: dict[str, Any] = self.scope["extensions"]
-        extensions[EXTENSION] = self
-        await super().run_asgi()
+    def slow(self) -> None:
+        """The client does not read: nothing may be written until it has `caught_up`."""
 
-    @property
-    def is_writable(self) -> bool:
-        """Whether a frame may still follow: after a close frame nothing may."""
-        return not (self.close_sent or self.disconnected or self.transport.is_closing())
+    def caught_up(self) -> None:
+        """All that was written has gone out."""
+
+    def fault(self, code: int, reason: str) -> None:
+        """The client broke the protocol; the line is being closed."""
+
+    def gone(self) -> None:
+        """The line has ended, whoever ended it; the last call."""
 
 
 class Line(Protocol):
-    """What the hub needs of a socket. Called on the event loop only."""
+    """What the hub needs of a socket. Used on the event loop only."""
 
-    def write(self, payload: bytes, frame: bytes) -> None:
-        """Send a text, given plain and as a frame; never waits, does nothing once closed."""
+    @property
+    def ready(self) -> bool:
+        """Whether a frame may be pushed: the line is open and its client reads."""
 
-    def backlog(self) -> int:
-        """Bytes that wait because the client does not read."""
+    @property
+    def push(self) -> Callable[[bytes], object]:
+        """Send a whole frame to a line that is ready; never waits."""
+
+    def attach(self, listener: Listener) -> None:
+        """From now on messages are told; those that came early at once."""
+
+    def write(self, frame: bytes) -> None:
+        """Send a whole frame; does nothing once the line is closed."""
+
+    def hold(self) -> None:
+        """Take no messages for a while."""
+
+    def go_on(self) -> None:
+        """Take messages again."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say why and end."""
 
     def abort(self) -> None:
         """Cut the line without waiting for the client."""
 
 
-class DirectLine:
-    """Writes frames to the transport."""
+class DirectLine(asyncio.Protocol):
+    """A connection after its handshake."""
 
-    __slots__ = ("protocol",)
+    __slots__ = (
+        "_broken",
+        "_connections",
+        "_held",
+        "_listener",
+        "_reader",
+        "_timer",
+        "_transport",
+        "push",
+        "ready",
+    )
 
-    def __init__(self, protocol: LiveProtocol) -> None:
-        self.protocol = protocol
+    def __init__(
+        self, transport: asyncio.Transport, connections: set[Any], early: bytes = b""
+    ) -> None:
+        self._transport = transport
+        self._connections = connections
+        self._reader = Reader(early)
+        self._listener: Listener | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._held = False
+        self._broken = 0
+        self.push = transport.write
+        self.ready = not transport.is_closing()
+        transport.set_write_buffer_limits(high=MOST_BACKLOG, low=0)
 
-    def write(self, payload: bytes, frame: bytes) -> None:
-        del payload
-        if self.protocol.is_writable:
-            self.protocol.transport.write(frame)
+    def attach(self, listener: Listener) -> None:
+        if self._transport.is_closing():
+            listener.gone()
+            return
+        self._listener = listener
+        if self._transport.get_write_buffer_size() > MOST_BACKLOG:
+            self.pause_writing()
+        self.data_received(b"")
 
-    def backlog(self) -> int:
-        return self.protocol.transport.get_write_buffer_size()
+    def write(self, frame: bytes) -> None:
+        if self._timer is None and not self._transport.is_closing():
+            self._transport.write(frame)
+
+    def hold(self) -> None:
+        self._held = True
+        self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        self._held = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self.data_received(b"")
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._timer is not None or self._transport.is_closing():
+            return
+        self._transport.write(close_frame(code, reason))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(CLOSING_SECONDS, self._transport.abort)
+        self._end()
+        self._held = False
+        self._transport.resume_reading()
 
     def abort(self) -> None:
-        self.protocol.transport.abort()
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """The server stops: called by uvicorn for each of its connections."""
+        self.close(RESTARTING)
+        self._transport.close()
+
+    def _end(self) -> None:
+        self.ready = False
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.gone()
+
+    # What asyncio calls.
+
+    def data_received(self, data: bytes) -> None:
+        if self._broken:
+            self._broken += len(data)
+            if self._broken > DISCARDED:
+                self._transport.pause_reading()
+            return
+        self._reader.feed(data)
+        try:
+            while not self._held:
+                message = self._reader.next()
+                if message is None:
+                    break
+                self._take(*message)
+        except Broken as wrong:
+            self._broken = 1
+            if self._listener is not None:
+                self._listener.fault(wrong.code, wrong.reason)
+            self.close(wrong.code, wrong.reason)
+
+    def _take(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is Opcode.CLOSE:
+            if self._timer is None:
+                self._transport.write(close_frame(*_echo(payload)))
+            self._end()
+            self._transport.close()
+        elif opcode is Opcode.PING:
+            self.write(pong_frame(payload))
+        elif self._listener is not None and opcode is not Opcode.PONG:
+            text = payload.decode() if opcode is Opcode.TEXT else None
+            self._listener.take(text)
+
+    def pause_writing(self) -> None:
+        self.ready = False
+        if self._listener is not None:
+            # Who does not read the answers asks nothing more.
+            self.hold()
+            self._listener.slow()
+
+    def resume_writing(self) -> None:
+        if self._listener is not None:
+            self.ready = True
+            self._listener.caught_up()
+            self.go_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._timer is not None:
+            self._timer.cancel()
+        self._connections.discard(self)
+        self._end()
+
+
+def _echo(payload: bytes) -> tuple[int, str]:
+    try:
+        return Close.parse(payload).code, ""
+    except Exception as wrong:
+        raise Broken(WRONG, "close") from wrong
+
+
+class _HandedOver(asyncio.Transport):
+    """In the place of a transport that is somebody else's now: closing it does nothing."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+_HANDED_OVER = _HandedOver()
+
+
+class LiveProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's own protocol, with itself in the scope's extensions, and with a gate before it."""
+
+    def __init__(self, *args: Any, gate: Gate, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.gate = gate
+        self.inside = False
+        self.early = b""
+        self.ordinary = False
+        """Whether messages go to the application as events."""
+
+    def handle_connect(self, event: Request) -> None:
+        seconds = self.gate.enter(self.loop.time())
+        if seconds is None:
+            self.inside = True
+            super().handle_connect(event)
+            return
+        # Refused before anything is looked up: that costs a tenth of letting in.
+        self.handshake_initiated = True
+        self.response = self.conn.accept(event)
+        self.conn.send_response(self.response)
+        if self.response.status_code == 101:  # noqa: PLR2004 -- switching protocols
+            self.conn.send_close(TOO_MANY, f"{seconds:.1f}")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.handshake_complete = self.close_sent = True
+        self.close_timer = self.loop.call_later(CLOSING_SECONDS, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated and not self.ordinary and not self.close_sent:
+            self.early += data
+            if len(self.early) > MOST_EARLY:
+                self.transport.pause_reading()
+        else:
+            super().data_received(data)
+
+    def _become_ordinary(self) -> None:
+        self.ordinary = True
+        early, self.early = self.early, b""
+        if early:
+            super().data_received(early)
+
+    async def receive(self) -> Any:
+        if self.handshake_complete and not self.ordinary:
+            self._become_ordinary()
+        return await super().receive()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.close_sent and not self.ordinary:
+            self._become_ordinary()
+
+    async def run_asgi(self) -> None:
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions[EXTENSION] = self
+        try:
+            await super().run_asgi()
+        finally:
+            self.gate.leave()
+            # The scope knows this protocol, and the connection itself: nobody should have to search
+            # for what is left of a handshake.
+            cast("dict[str, Any]", self.scope).clear()
+
+    def hand_over(self) -> DirectLine:
+        """Leave the connection to a line; this protocol ends with its handshake."""
+        transport, self.transport = self.transport, _HANDED_OVER
+        self.stop_keepalive()
+        line = DirectLine(transport, self.connections, self.early)
+        self.connections.discard(self)
+        if not self.disconnected:
+            # uvicorn asks no more of its connections than that they can be shut down.
+            cast("set[Any]", self.connections).add(line)
+            transport.set_protocol(line)
+            transport.resume_reading()
+        vars(self.conn).clear()
+        return line
 
 
 class SentLine:
@@ -73,39 +313,83 @@ class SentLine:
 
     def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
         self.socket = socket
-        self.waiting: list[bytes] = []
+        self.ready = True
+        self.push = self.write
+        self.waiting: list[bytes | Close] = []
         self.bytes_waiting = 0
         self.pump: asyncio.Task[None] | None = None
+        self.listener: Listener | None = None
+        self.taking = asyncio.Event()
+        self.taking.set()
 
-    def write(self, payload: bytes, frame: bytes) -> None:
-        del frame
-        self.waiting.append(payload)
-        self.bytes_waiting += len(payload)
+    def attach(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def write(self, frame: bytes) -> None:
+        self._send_later(frame)
+        self.bytes_waiting += len(frame)
+        if self.bytes_waiting > MOST_BACKLOG and self.ready:
+            self.ready = False
+            if self.listener is not None:
+                self.listener.slow()
+
+    def hold(self) -> None:
+        self.taking.clear()
+
+    def go_on(self) -> None:
+        self.taking.set()
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.ready = False
+        self._send_later(Close(code, reason))
+
+    def abort(self) -> None:
+        self.ready = False
+        self.waiting.clear()
+        if self.pump is not None:
+            self.pump.cancel()
+
+    def _send_later(self, what: bytes | Close) -> None:
+        self.waiting.append(what)
         if self.pump is None:
             self.pump = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
         try:
             while self.waiting:
-                payload = self.waiting.pop(0)
-                await self.socket.send_data(payload.decode())
-                self.bytes_waiting -= len(payload)
+                what = self.waiting.pop(0)
+                if isinstance(what, Close):
+                    await self.socket.close(what.code, what.reason)
+                    break
+                for payload in payloads_of(what):
+                    await self.socket.send_data(payload.decode())
+                self.bytes_waiting -= len(what)
+            if self.listener is not None and not self.ready and not self.bytes_waiting:
+                self.ready = True
+                self.listener.caught_up()
         except Exception:  # noqa: BLE001 -- servers tell a lost client in ways of their own
             self.waiting.clear()
         finally:
             self.pump = None
 
-    def backlog(self) -> int:
-        return self.bytes_waiting
+    async def listen(self) -> None:
+        """Tell of messages until the line ends."""
+        try:
+            while True:
+                await self.taking.wait()
+                event: Any = await self.socket.receive()
+                if event["type"] != "websocket.receive":
+                    return
+                if self.listener is not None:
+                    self.listener.take(event.get("text"))
+        finally:
+            self.ready = False
+            if self.listener is not None:
+                self.listener.gone()
 
-    def abort(self) -> None:
-        self.waiting.clear()
-        if self.pump is not None:
-            self.pump.cancel()
 
-
-def line_to(socket: WebSocket[Any, Any, Any]) -> Line:
+def line_to(socket: WebSocket[Any, Any, Any]) -> DirectLine | SentLine:
     """The quickest line to a socket that has been accepted."""
     extensions: Any = socket.scope.get("extensions") or {}
     protocol = extensions.get(EXTENSION)
-    return DirectLine(protocol) if isinstance(protocol, LiveProtocol) else SentLine(socket)
+    return protocol.hand_over() if isinstance(protocol, LiveProtocol) else SentLine(socket)

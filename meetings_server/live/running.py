@@ -5,21 +5,22 @@ worker thread; it must not hold a transaction of its own meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from litestar import Litestar
 
 from meetings_server.database import Database
+from meetings_server.live.admission import Admission
 from meetings_server.live.hints import Hints
 from meetings_server.live.hub import Hub, Pace
 from meetings_server.live.logins import OpenLogins
+from meetings_server.live.passes import Passes
 from meetings_server.live.writer import CheckInWriter
 from rooms.attendance import CheckIn, require_check_in
 from rooms.kernel import civil_day, utcnow
 from rooms.policies import Actor
-from rooms.rollup import Scope
 
 COMMIT_SECONDS = 30
 """How long a handler waits for its commit: past it the database is not answering."""
@@ -29,11 +30,13 @@ COMMIT_SECONDS = 30
 class Live:
     """What runs for the live path; in the application's state as `live`."""
 
+    db: Database
+    clock: Callable[[], float]
+    """The time of the event loop."""
     hub: Hub
     writer: CheckInWriter
     logins: OpenLogins
-    admitted: dict[tuple[int, int, str | None], tuple[float, Scope]] = field(default_factory=dict)
-    """Until when (in the loop's time) a person may watch what of a meeting, by the scope asked."""
+    admission: Admission
 
 
 @asynccontextmanager
@@ -50,13 +53,16 @@ async def live(app: Litestar) -> AsyncIterator[None]:
     writer = CheckInWriter(db, loop, hints.publish)
     hints.start()
     writer.start()
-    logins = OpenLogins(db, pace.logins)
-    watching = asyncio.create_task(logins.watch())
-    app.state.live = Live(hub, writer, logins)
+    passes = Passes(app.state.settings.effective_secret())
+    logins = OpenLogins(db, passes, pace.logins)
+    admission = Admission(db, hub, passes, pace.calm)
+    watching = [asyncio.create_task(part.watch()) for part in (logins, admission)]
+    app.state.live = Live(db, loop.time, hub, writer, logins, admission)
     try:
         yield
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await asyncio.to_thread(writer.stop)
         await asyncio.to_thread(hints.stop)
         await hub.stop()

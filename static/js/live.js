@@ -15,13 +15,15 @@
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
-const RESTART_SPREAD = 10_000;
+/** All lines of a server end at the same moment; they come back over so long a time. */
+const SPREAD = 10_000;
 const HEARTBEAT = 25_000;
 const PATIENCE = 10_000;
 const ANSWER_WITHIN = 15_000;
 const ALL_NOTICES = "everything";
 const UNHEARD = 5_000;
 
+const CUT = 1006;
 const RESTARTING = 1012;
 const TOO_MANY = 1013;
 const LOGGED_OUT = 4401;
@@ -57,13 +59,17 @@ export class LiveMeeting extends EventTarget {
   #watch = null;
   #silence = HEARTBEAT + PATIENCE;
   #waiting = new Map();
+  /** What lets this line in again without questions; the server gives it, and it is worth nothing without the login. */
+  #pass = null;
 
-  /** `scope` is a unit's code; without one the widest that the person may see. */
-  constructor(meetingId, scope = "") {
+  /** `scope` is a unit's code; without one the widest that the person may see. `place`: a tablet has its own. */
+  constructor(meetingId, scope = "", place = "/live/meetings/") {
     super();
-    this.#address = new URL(`/live/meetings/${meetingId}`, location.href);
+    this.#address = new URL(`${place}${meetingId}`, location.href);
     this.#address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (scope) this.#address.searchParams.set("scope", scope);
+    // Whoever else on the page waits for news need not ask for it oftener than the line tells.
+    document.documentElement.dataset.liveLine = meetingId;
     addEventListener("offline", () => this.#cut());
     addEventListener("online", () => this.retryNow());
     // A page that comes back from the shelf of the browser has no socket any more.
@@ -88,6 +94,8 @@ export class LiveMeeting extends EventTarget {
     }
     if (this.#holds) this.#address.searchParams.set("after", this.revision);
     else this.#address.searchParams.delete("after");
+    if (this.#pass) this.#address.searchParams.set("pass", this.#pass);
+    else this.#address.searchParams.delete("pass");
     const socket = new WebSocket(this.#address);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#watchSilence());
@@ -137,7 +145,11 @@ export class LiveMeeting extends EventTarget {
         this.#tell("meeting", this.meeting);
         break;
       case "notice":
-        this.#pass(frame);
+        this.#announceNotice(frame);
+        return;
+      case "pass":
+        this.#pass = frame.pass;
+        this.#expectWithin(frame.every);
         return;
       case "ack":
         this.#answer(frame.id)?.resolve(frame.revision);
@@ -149,14 +161,17 @@ export class LiveMeeting extends EventTarget {
         break;
     }
     // A change of the meeting itself is followed by a snapshot: only then has all of it been seen.
-    if (frame.type === "heartbeat" && frame.revision > this.revision) this.revision = frame.revision;
+    if (frame.type === "heartbeat") {
+      this.revision = Math.max(this.revision, frame.revision);
+      this.#expectWithin(frame.every);
+    }
     if (this.#holds) this.#become("live");
     // A page that has just been opened knows it all.
     if (this.#deafSince !== null && performance.now() - this.#deafSince > UNHEARD) announce("live:again");
     this.#deafSince = null;
   }
 
-  #pass(frame) {
+  #announceNotice(frame) {
     announce("live:notice", frame);
     const name = frame.kind === ALL_NOTICES ? "live:again" : `live:notice:${frame.kind}`;
     setTimeout(() => announce(name, frame), Math.random() * 1000 * (frame.wait ?? 0));
@@ -182,6 +197,7 @@ export class LiveMeeting extends EventTarget {
 
   #lost(code, reason) {
     this.#drop();
+    if ([LOGGED_OUT, DENIED, UNKNOWN].includes(code)) this.#pass = null;
     if (code === LOGGED_OUT) return this.#become("logged_out");
     if (code === DENIED) return this.#become("denied");
     if (code === UNKNOWN) return this.#become("unknown");
@@ -192,13 +208,15 @@ export class LiveMeeting extends EventTarget {
 
   /** Milliseconds until the next attempt. Spread out, so that not all come back at once. */
   #wait(code, reason) {
-    if (code === RESTARTING) return Math.random() * RESTART_SPREAD;
+    if (code === RESTARTING) return Math.random() * SPREAD;
     if (code === TOO_MANY) {
       const seconds = Number.parseFloat(reason);
       return (Number.isFinite(seconds) ? seconds : 10) * 1000 * (1 + Math.random() / 5);
     }
     const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
     this.#failures += 1;
+    // A line that was cut may be one of thousands: the server is gone, or what lies between.
+    if (code === CUT) return Math.random() * Math.max(longest, SPREAD);
     return longest * (0.5 + Math.random() / 2);
   }
 
@@ -206,6 +224,11 @@ export class LiveMeeting extends EventTarget {
     this.#drop();
     clearTimeout(this.#retry);
     this.#become("stale");
+  }
+
+  /** With very many lines heartbeats are rarer, and a server may tell a board that it just heard from it. */
+  #expectWithin(seconds) {
+    if (seconds) this.#silence = Math.max(HEARTBEAT, 1500 * seconds) + PATIENCE;
   }
 
   #watchSilence() {

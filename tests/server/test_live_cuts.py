@@ -5,6 +5,7 @@ import socket
 import time
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import cycle, islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,13 @@ from websockets.exceptions import ConnectionClosed
 from meetings_server.app import create_app
 from meetings_server.database import Database
 from meetings_server.live.hub import Pace
+from meetings_server.live.writer import CheckInWriter
 from meetings_server.settings import Settings
+from rooms.attendance import CheckIn, Source
 from rooms.kernel import record, utcnow
 from rooms.notices import EVERYTHING, MeetingNotice
 from tests.factories import City, make_city, scheduled_meeting
-from tests.live_lines import LiveLine, Served, closing_code, line, of_answer, serving
+from tests.live_lines import PATIENCE, LiveLine, Served, closing_code, line, of_answer, serving
 
 
 @pytest.fixture
@@ -54,8 +57,9 @@ def narrow(url: str) -> socket.socket:
 
 
 def shrink(line: Any) -> None:
-    """Give a line the smallest buffer in the system, so that little fills it."""
-    server_end = line.protocol.transport.get_extra_info("socket")
+    """Give a line the smallest buffers, so that little fills them."""
+    line._transport.set_write_buffer_limits(high=2_000, low=0)
+    server_end = line._transport.get_extra_info("socket")
     with socket.socket(fileno=os.dup(server_end.fileno())) as end:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
 
@@ -64,9 +68,10 @@ def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
     settings: Settings, db: Database, city_day: tuple[City, int]
 ) -> None:
     app = create_app(settings, db)
-    app.state.live_pace = Pace(tick=0.01, lag_check=0.1, most_backlog=2_000)
+    app.state.live_pace = Pace(tick=0.01, lag_check=0.1)
     with serving(settings, app) as url:
-        served = Served(url, app, db, *city_day)
+        city, meeting_id = city_day
+        served = Served(url, app, db, city, meeting_id)
         secretary = served.token("thuky")
         with (
             line(served.live_url, served.meeting_id, token=served.token("kythuat")) as busy,
@@ -74,6 +79,7 @@ def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
                 served.live_url, served.meeting_id, token=secretary, max_queue=1, sock=narrow(url)
             ) as asleep,
         ):
+            person = served.city.secretary.person_id
             asleep.next_of("snapshot")
             busy.next_of("snapshot")
             hub = app.state.live.hub
@@ -82,23 +88,28 @@ def test_a_client_that_does_not_read_gets_a_fresh_snapshot(
             for subscriber in room.subscribers[""]:
                 shrink(subscriber.line)
             points = list(served.city.points.values())
-            count = 0
+            states = cycle(("ready", "present", "lost", "needs_help"))
+            last = 0
+
+            def report() -> int:
+                said = [
+                    CheckIn(meeting_id, point, state, person, Source.API)
+                    for state in islice(states, 4)
+                    for point in points
+                ]
+                writer: CheckInWriter = app.state.live.writer
+                return max(f.result(PATIENCE) for f in [writer.submit(one) for one in said])
+
             # Frames pile up in the sockets first, then in the server.
-            while not room.laggards and count < 60_000:
-                for state in ("ready", "present", "lost", "needs_help"):
-                    for point in points:
-                        count += 1
-                        busy.send(id=count, point=point, state=state)
-                while len(busy.answers) < count:
-                    busy.receive()
-            assert room.laggards, f"{count} check-ins did not fill the line"
-            waiting = max(s.line.backlog() for s in room.laggards)
-            last = max(answer["revision"] for answer in busy.answers)
-            for state in ("ready", "present"):
-                count += 1
-                busy.send(id=count, point=points[0], state=state)
-                last = busy.next_of("ack")["revision"]
-            assert max(s.line.backlog() for s in room.laggards) <= waiting
+            while not room.laggards and last < 60_000:
+                last = report()
+            assert room.laggards, f"{last} check-ins did not fill the line"
+            (laggard,) = room.laggards
+            waiting = laggard.line._transport.get_write_buffer_size()
+            busy.until(report())
+            last = report()
+            busy.until(last)
+            assert laggard.line._transport.get_write_buffer_size() <= waiting
             asleep.until(last)
             kinds = [frame["type"] for frame in asleep.frames]
             assert kinds.count("snapshot") >= 2

@@ -204,7 +204,7 @@ def test_a_lost_hint_heals_with_the_heartbeat(served: Served) -> None:
 def test_quiet_lines_hear_a_heartbeat(served: Served) -> None:
     with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
         board.next_of("snapshot")
-        assert board.receive() == {"type": "heartbeat", "revision": 0}
+        assert board.receive() == {"type": "heartbeat", "revision": 0, "every": 1}
 
 
 def test_a_change_of_the_meeting_is_told(served: Served) -> None:

@@ -27,7 +27,7 @@ from rooms.kernel import utcnow
 from rooms.meetings import Meeting
 from rooms.rollup import Scope, attendance
 from tests.factories import City, make_city, scheduled_meeting
-from tests.live_lines import Holding, of_answer
+from tests.live_lines import Holding, of_answer, text_of
 
 reports = st.tuples(
     st.sampled_from(["01", "006", "00178", "00181", "01-SNV"]),
@@ -68,7 +68,7 @@ def test_snapshot_and_changes_in_order_are_the_answer(
     clients = {scope.code: Holding() for scope in scopes}
     for scope in scopes:
         shown = frames.snapshot(picture, picture.feed(scope))
-        clients[scope.code].apply(json.loads(shown))
+        clients[scope.code].apply(text_of(shown))
     now = meeting.starts_at - timedelta(minutes=20)
     for batch, looks in [*day, ([], True)]:
         now += timedelta(minutes=10)
@@ -94,7 +94,7 @@ def test_snapshot_and_changes_in_order_are_the_answer(
             picture.apply({row[1]: row[1:] for row in rows}.values())
             picture.revision = rows[-1][0]
         for feed in list(picture.dirty):
-            clients[feed.scope.code].apply(json.loads(frames.changes(picture, feed)))
+            clients[feed.scope.code].apply(text_of(frames.changes(picture, feed)))
             feed.settle()
         picture.dirty.clear()
     with db.reader() as session:
@@ -109,7 +109,7 @@ def test_snapshot_and_changes_in_order_are_the_answer(
         again = Picture.read(session, meeting.id)
     for scope in scopes:
         picture.feed(scope).snapshot = None
-        assert json.loads(frames.snapshot(picture, picture.feed(scope))) == json.loads(
+        assert text_of(frames.snapshot(picture, picture.feed(scope))) == text_of(
             frames.snapshot(again, again.feed(scope))
         )
 
