@@ -254,10 +254,18 @@ def standing_invitation() -> Any:
 def note_meeting_change(session: Session, meeting_id: int, now: datetime) -> int:
     """Give a change of the meeting itself the next revision, so that whoever watches learns of it."""
     connection = session.connection()
-    revision = locked_heads(connection, {meeting_id})[meeting_id] + 1
-    row = entry_row(meeting_id, revision, None, MEETING_ROW, now, now)
+    head = locked_heads(connection, {meeting_id})[meeting_id]
+    last = connection.scalar(
+        select(AttendanceEntry.recorded_at).where(
+            AttendanceEntry.meeting_id == meeting_id, AttendanceEntry.revision == head
+        )
+    )
+    # The log's own time does not go back where the clock does.
+    at = max(now, last or now)
+    revision = head + 1
+    row = entry_row(meeting_id, revision, None, MEETING_ROW, at, at)
     connection.execute(insert(AttendanceEntry), [row])
-    connection.execute(raise_head(), [{"of_meeting": meeting_id, "to": revision}])
+    connection.execute(RAISE_HEAD, [{"of_meeting": meeting_id, "to": revision}])
     return revision
 
 
@@ -315,6 +323,7 @@ def follow(before: Standing | None, row: Standing) -> Standing | None:
     """
     if not takes_effect(before.state if before else None, row.state, row.source):
         if before is not None:
+            before.observed_at = max(row.observed_at, before.observed_at)
             before.revision = max(row.revision, before.revision)
             before.device_at = later(before.device_at, row.device_at)
         return before
@@ -402,18 +411,20 @@ def entry_row(
 
 def locked_heads(connection: Connection, meetings: set[int]) -> dict[int, int]:
     """The counters of these meetings, locked in ascending id so that batches cannot deadlock."""
-    query = (
-        select(AttendanceHead.meeting_id, AttendanceHead.revision)
-        .where(AttendanceHead.meeting_id.in_(meetings))
-        .order_by(AttendanceHead.meeting_id)
-        .with_for_update()
-    )
-    heads = dict(connection.execute(query).all())
+    asked = {"meetings": sorted(meetings)}
+    heads = dict(connection.execute(_LOCK_HEADS, asked).all())
     if len(heads) < len(meetings):
-        connection.execute(_MAKE_HEADS, {"meetings": sorted(meetings)})
-        heads = dict(connection.execute(query).all())
+        connection.execute(_MAKE_HEADS, asked)
+        heads = dict(connection.execute(_LOCK_HEADS, asked).all())
     return heads
 
+
+_LOCK_HEADS = (
+    select(AttendanceHead.meeting_id, AttendanceHead.revision)
+    .where(AttendanceHead.meeting_id.in_(bindparam("meetings", expanding=True)))
+    .order_by(AttendanceHead.meeting_id)
+    .with_for_update()
+)
 
 # Both databases take these words; two first check-ins at once must not refuse one another.
 _MAKE_HEADS = text(
@@ -422,9 +433,8 @@ _MAKE_HEADS = text(
 ).bindparams(bindparam("meetings", expanding=True))
 
 
-def raise_head() -> Any:
-    return (
-        update(AttendanceHead)
-        .where(AttendanceHead.meeting_id == bindparam("of_meeting"))
-        .values(revision=bindparam("to"))
-    )
+RAISE_HEAD = (
+    update(AttendanceHead)
+    .where(AttendanceHead.meeting_id == bindparam("of_meeting"))
+    .values(revision=bindparam("to"))
+)
