@@ -8,7 +8,7 @@ another one is tested again, and the log keeps what was said before.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -31,6 +31,8 @@ from rooms.notices import MeetingNotice
 from rooms.people import Person
 from rooms.policies import Actor
 
+EARLY = timedelta(minutes=60)
+"""Operators are asked for the line test from so long before the start, or from when points are held."""
 LONGEST_NOTE = 500
 LONGEST_HISTORY = 100
 NOTICE = "line_test"
@@ -196,6 +198,12 @@ def open_for_test(session: Session, meeting_id: int, now: datetime) -> Meeting:
     if now >= meeting.held_until and meeting.started_at is None:
         raise LineTestClosed("over")
     return meeting
+
+
+def is_asked_for(meeting: Meeting, now: datetime) -> bool:
+    """Whether it is time for the line test: the meeting begins soon, or has begun."""
+    asked_from = min(meeting.starts_at - EARLY, meeting.held_from)
+    return meeting.state in AWAITED and asked_from <= now < meeting.ends_at
 
 
 def standing_test(session: Session, meeting: Meeting, point_id: int) -> LineTest | None:

@@ -16,9 +16,11 @@ from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.folding import has_words
 from rooms.hierarchy import Tree, Unit
+from rooms.kernel import civil_day
 from rooms.line_tests import LineItem, LineTest, Outcome, Result, counts_for
-from rooms.meetings import Meeting, Participation
+from rooms.meetings import Meeting, MeetingState, Participation
 from rooms.outages import Outage
+from rooms.policies import Actor, Permission, governed
 from rooms.rollup import Scope, lies_within
 from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
@@ -150,6 +152,56 @@ def line_of(session: Session, meeting: Meeting, point_id: int) -> PointReadiness
         .where(_invited(meeting, Scope()), Participation.point_id == point_id)
     ).one_or_none()
     return None if row is None else _line(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """How far the line tests of a meeting are, as far as somebody looks after its points."""
+
+    meeting_id: int
+    title: str
+    starts_at: datetime
+    points: int
+    ready: int
+    problem: int
+
+    @property
+    def missing(self) -> int:
+        return self.points - self.ready
+
+
+def missing_tests(session: Session, actor: Actor, now: datetime, until: datetime) -> list[Missing]:
+    """The meetings that begin before `until` and have points that are not ready, the next first."""
+    rows = session.execute(
+        select(
+            Meeting.id,
+            Meeting.title,
+            Meeting.starts_at,
+            func.count(),
+            func.count().filter(LineTest.outcome == Outcome.READY.value),
+            func.count().filter(LineTest.outcome == Outcome.PROBLEM.value),
+        )
+        .join(Participation, Participation.meeting_id == Meeting.id)
+        .outerjoin(
+            LineTest,
+            and_(
+                LineTest.meeting_id == Meeting.id,
+                LineTest.point_id == Participation.point_id,
+                LineTest.tested_for == Meeting.starts_at,
+            ),
+        )
+        .where(
+            Meeting.state == MeetingState.SCHEDULED.value,
+            Meeting.ends_at > now,
+            Meeting.starts_at < until,
+            standing_invitation(),
+            governed(actor, Permission.POINT_WRITE, Participation.unit_id, civil_day(now)),
+        )
+        .group_by(Meeting.id, Meeting.title, Meeting.starts_at)
+        .order_by(Meeting.starts_at, Meeting.id)
+    )
+    found = [Missing(*row) for row in rows]
+    return [each for each in found if each.missing]
 
 
 _LINE: Any = (

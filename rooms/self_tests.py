@@ -173,6 +173,7 @@ def _figures(told: Mapping[str, float]) -> dict[str, float]:
         if name not in FIGURES:
             raise FieldInvalid("figures", "unknown", name[:40])
         # The comparison refuses what is no number as well.
-        if not LOWEST <= value <= FIGURES[name] or (value < 0 and name != "level_db"):
-            raise FieldInvalid(name, "out_of_range")
+        least = LOWEST if name == "level_db" else 0
+        if not least <= value <= FIGURES[name]:
+            raise FieldInvalid(name, "out_of_range", f"{least}–{FIGURES[name]:g}")
     return {name: round(float(value), 2) for name, value in told.items()}
