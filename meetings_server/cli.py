@@ -22,12 +22,12 @@ from sqlalchemy.orm import Session
 
 from meetings_server import migrations
 from meetings_server.command_line import Failure, open_database
-from meetings_server.errors import sentence
 from meetings_server.i18n import DEFAULT_LANGUAGE, current_language
 from meetings_server.identity.passwords import set_password
 from meetings_server.identity.tokens import ALL_SCOPES, SCOPES
 from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.list_commands import COMMANDS as LIST_COMMANDS
+from meetings_server.refusals import sentence
 from meetings_server.settings import SettingInvalid, Settings, read_settings
 from rooms.auditing import Doer, Login, acting, audited
 from rooms.hierarchy import UnitsNotSound, unit_by_code

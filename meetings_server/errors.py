@@ -7,7 +7,6 @@ fields beside the sentence; people get a page that says what is wrong and what t
 
 import logging
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -30,14 +29,16 @@ from litestar.status_codes import (
 
 from meetings_server.faults import RETRY_SECONDS, fault_of
 from meetings_server.headers import HEADERS
-from meetings_server.i18n import _, current_language, daytime, short_day
+from meetings_server.i18n import _, current_language
 from meetings_server.identity.middleware import language_of
 from meetings_server.identity.oidc import ProviderAway
 from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.second_factor import SecondFactorDue
 from meetings_server.identity.throttle import TooManyAttempts
-from meetings_server.sentences import FIELD_PROBLEMS, HTTP_SENTENCES, SENTENCES
-from rooms.kernel import Conflict, Denied, DomainError, FieldInvalid, Invalid, NotFound
+from meetings_server.refusals import sentence as sentence  # noqa: PLC0414 -- pages take it from here
+from meetings_server.sentences import HTTP_SENTENCES
+from meetings_server.video.signing import Unsigned
+from rooms.kernel import Conflict, Denied, DomainError, Invalid, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ PROBLEM_JSON = "application/problem+json"
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (TooManyAttempts, HTTP_429_TOO_MANY_REQUESTS),
     (ProviderAway, HTTP_503_SERVICE_UNAVAILABLE),
+    (Unsigned, HTTP_401_UNAUTHORIZED),
     (Invalid, HTTP_422_UNPROCESSABLE_ENTITY),
     (NotFound, HTTP_404_NOT_FOUND),
     (Denied, HTTP_403_FORBIDDEN),
@@ -60,26 +62,6 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
 
 def status_of(error: DomainError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
-
-
-def sentence(error: DomainError) -> str:
-    """The refusal in the language of the request."""
-    shown = {name: _shown(value) for name, value in error.facts().items()}
-    if isinstance(error, FieldInvalid):
-        return _(FIELD_PROBLEMS.get(error.problem, error.problem)).format(**shown)
-    return _(SENTENCES[error.code]).format(**shown)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return daytime(value)
-    if isinstance(value, date):
-        return short_day(value)
-    if isinstance(value, list | tuple):
-        return "; ".join(_shown(part) for part in value[:10])
-    return str(value)
 
 
 def problem(

@@ -13,7 +13,7 @@ import click
 from sqlalchemy import select
 
 from meetings_server.command_line import Failure, open_database
-from meetings_server.errors import sentence
+from meetings_server.refusals import sentence
 from meetings_server.settings import Settings
 from rooms.kernel import DomainError, civil_day, utcnow
 from rooms.lists import ListNotSound, Plan

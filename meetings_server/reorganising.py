@@ -18,8 +18,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.database import Database
-from meetings_server.errors import sentence
 from meetings_server.i18n import _
+from meetings_server.refusals import sentence
 from minutes.inheritance import pass_on_receipts
 from rooms.auditing import audited
 from rooms.kernel import Base, Conflict, DomainError, utcnow

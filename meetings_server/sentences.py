@@ -4,14 +4,7 @@ A sentence says what is wrong and what to do; `{names}` are typed fields of the 
 text is the key of its translation.
 """
 
-from litestar.status_codes import (
-    HTTP_400_BAD_REQUEST,
-    HTTP_401_UNAUTHORIZED,
-    HTTP_403_FORBIDDEN,
-    HTTP_404_NOT_FOUND,
-    HTTP_413_REQUEST_ENTITY_TOO_LARGE,
-    HTTP_500_INTERNAL_SERVER_ERROR,
-)
+from http import HTTPStatus
 
 from meetings_server.i18n import mark
 
@@ -84,6 +77,9 @@ SENTENCES: dict[str, str] = {
     ),
     "check_in_not_open": mark("Check-in opens at {opens_at}."),
     "columns_missing": mark("The file lacks the columns {missing}; it has {found}."),
+    "decided_meanwhile": mark(
+        "{by} has decided in the meantime. Read that decision below, then decide again."
+    ),
     "database_not_empty": mark(
         "A backup is restored into an empty database; this one has {rows} rows of {table}. Name another one with MEETINGS_DATABASE_URL."
     ),
@@ -127,6 +123,11 @@ SENTENCES: dict[str, str] = {
         "The document itself is missing. Upload it as PDF or DOCX, then issue it."
     ),
     "main_point_out_of_service": mark("{point} is out of service: {reason}"),
+    "line_test_closed": mark("The line test is closed: the meeting is over or was called off."),
+    "line_test_no_problem": mark(
+        "There is no problem any more: somebody has tested it again. Reload the page."
+    ),
+    "meeting_not_held": mark("The meeting was not held, so there is no attendance to report."),
     "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
     "nobody_addressed": mark("The recipients come to no unit. Add units."),
@@ -156,7 +157,9 @@ SENTENCES: dict[str, str] = {
     "too_many_devices": mark(
         "A bridge point has at most {most} tablets. Revoke one that is no longer used."
     ),
-    "device_revoked": mark("This tablet has been revoked or has expired. Add it again as a new one."),
+    "device_revoked": mark(
+        "This tablet has been revoked or has expired. Add it again as a new one."
+    ),
     "unknown_device": mark("There is no such tablet."),
     "pairing_refused": mark(
         "This code is not valid: it was used already, or is older than 15 minutes. Ask for a new one on the page of the bridge point."
@@ -254,6 +257,23 @@ SENTENCES: dict[str, str] = {
     "unknown_feed": mark("No calendar has this address, or the address has been renewed."),
     "unknown_delivery": mark("There is no such mail."),
     "not_to_retry": mark("This mail is on its way or has arrived; it is not sent again."),
+    "body_encoding": mark("The body must not be encoded ({encoding}); send it as it is."),
+    "events_unreadable": mark("The events cannot be read: {problem}"),
+    "help_over": mark("This call is over already; there is nothing left to do."),
+    "help_taken": mark("{by} has this call since {since}. Ring them, or take another one."),
+    "message_over": mark(
+        "This message was withdrawn or corrected already. Look at the newest one."
+    ),
+    "request_replayed": mark("This very request came before; nothing was done a second time."),
+    "signature_missing": mark("The request is not signed: its time or its signature is missing."),
+    "signature_old": mark(
+        "The signature is {seconds} seconds away from this server's time; set the clock of the video system."
+    ),
+    "signature_wrong": mark("The signature does not fit. Check the secret and what is signed."),
+    "too_many_messages": mark("A meeting holds at most {most} messages."),
+    "unknown_help_call": mark("There is no such call for help."),
+    "unknown_message": mark("There is no such message."),
+    "unknown_video_connection": mark("There is no such connection of a video system."),
     "unknown_meeting": mark("There is no such meeting, or you are not invited to it."),
     "unknown_minutes": mark("There are no such minutes, or they are not issued yet."),
     "unknown_paper": mark("There is no such paper, or it has been taken back."),
@@ -286,6 +306,9 @@ FIELD_PROBLEMS: dict[str, str] = {
     "about_you": mark(
         "Is made of your name, your unit or this service; others try these first. Add words of your own."
     ),
+    "nobody_addressed": mark("No bridge point that is invited belongs to it."),
+    "not_a_helper": mark("May not look after this point. Choose somebody else."),
+    "only_with_needs_help": mark("Is said only together with the need for help."),
     "nothing_chosen": mark("Choose at least one."),
     "too_common": mark("Is among the passwords that are tried first everywhere. Choose another."),
     "too_simple": mark("Is a row of keys or the same again and again. Choose several words."),
@@ -340,12 +363,12 @@ FIELD_PROBLEMS: dict[str, str] = {
 """By the `problem` of a `FieldInvalid`; it stands at the field."""
 
 HTTP_SENTENCES: dict[int, str] = {
-    HTTP_400_BAD_REQUEST: mark("The request cannot be read."),
-    HTTP_401_UNAUTHORIZED: mark("You are not logged in, or the session has ended."),
-    HTTP_403_FORBIDDEN: mark("You may not do this."),
-    HTTP_404_NOT_FOUND: mark("There is no such page."),
-    HTTP_413_REQUEST_ENTITY_TOO_LARGE: mark("The upload is too large."),
-    HTTP_500_INTERNAL_SERVER_ERROR: mark(
+    HTTPStatus.BAD_REQUEST: mark("The request cannot be read."),
+    HTTPStatus.UNAUTHORIZED: mark("You are not logged in, or the session has ended."),
+    HTTPStatus.FORBIDDEN: mark("You may not do this."),
+    HTTPStatus.NOT_FOUND: mark("There is no such page."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: mark("The upload is too large."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: mark(
         "The server made a mistake. Nothing was changed; tell the administrator the number."
     ),
 }

@@ -3,8 +3,6 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
-import holidays
-
 INVITATION_NOTICE = 3
 """Working days between the invitation and the meeting. Source: QĐ 45/2018/QĐ-TTg."""
 
@@ -13,6 +11,9 @@ _SATURDAY = 5
 
 @lru_cache(maxsize=64)
 def _public_holidays(year: int) -> frozenset[date]:
+    # Calendars of the whole world come along: not for commands that ask for no working day.
+    import holidays
+
     return frozenset(holidays.country_holidays("VN", years=year))
 
 

@@ -6,6 +6,7 @@ nothing is gained by a forced change (NIST SP 800-63B-4, 3.1.1.2).
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 
 from argon2 import PasswordHasher
@@ -28,8 +29,12 @@ from rooms.kernel import Base, Denied, DomainError, FieldInvalid
 from rooms.people import Person
 
 _hasher = PasswordHasher()
-# Checked when the name is unknown, so that the time of the answer does not tell names apart.
-_nobody = _hasher.hash("nobody has this password")
+
+
+@cache
+def _nobody() -> str:
+    """Checked when the name is unknown, so that the time of the answer does not tell names apart."""
+    return _hasher.hash("nobody has this password")
 
 
 class Credential(Base):
@@ -114,7 +119,7 @@ def check_password(database: Database, username: str, password: str) -> Person:
             .join(Credential, Credential.person_id == Person.id)
             .where(Person.username == username.strip().casefold(), Person.active)
         ).first()
-    if not _fits(found[1] if found else _nobody, password) or found is None:
+    if not _fits(found[1] if found else _nobody(), password) or found is None:
         raise LoginRefused
     person: Person = found[0]
     return person
@@ -125,7 +130,7 @@ def change_password(
 ) -> None:
     """Replace one's own password. Raises `FieldInvalid` at `present` or at `password`."""
     credential = session.get(Credential, person_id)
-    if not _fits(credential.password_hash if credential else _nobody, present):
+    if not _fits(credential.password_hash if credential else _nobody(), present):
         raise FieldInvalid("present", "wrong_password")
     if present == fresh:
         raise FieldInvalid("password", "same_as_before")
