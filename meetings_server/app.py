@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from time import monotonic
 
 from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
@@ -20,6 +21,7 @@ from meetings_server.jobs import ticking
 from meetings_server.json_bodies import ReadableRequest
 from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
+from meetings_server.measuring import Allowance
 from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
 from meetings_server.web.enhanced_forms import EnhancedForms
@@ -90,7 +92,13 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
         },
         lifespan=[running],
         request_class=ReadableRequest,
-        state=State({"settings": settings, "database": db}),
+        state=State(
+            {
+                "settings": settings,
+                "database": db,
+                "measuring": Allowance(settings.self_test_mbits, monotonic),
+            }
+        ),
         request_max_body_size=settings.max_upload_mb * MEBIBYTE,
         openapi_config=document(),
     )

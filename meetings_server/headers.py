@@ -23,7 +23,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
+    # The test page of the browser (`web/self_test.py`) lifts it for itself.
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
 

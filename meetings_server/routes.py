@@ -11,6 +11,7 @@ from meetings_server.api import attendance as api_attendance
 from meetings_server.api import audit as api_audit
 from meetings_server.api import calendars as api_calendars
 from meetings_server.api import directives as api_directives
+from meetings_server.api import line_tests as api_line_tests
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import minutes as api_minutes
 from meetings_server.api import point_records as api_point_records
@@ -36,8 +37,10 @@ from meetings_server.web import (
     entrance,
     faults,
     feeds,
+    go_decisions,
     health,
     invitations,
+    line_test,
     list_files,
     list_import,
     loans,
@@ -56,10 +59,12 @@ from meetings_server.web import (
     point_equipment,
     point_outages,
     points,
+    readiness,
     reorganisation,
     search,
     second_factor,
     second_step,
+    self_test,
     single_sign_on,
     tasks,
     today,
@@ -104,6 +109,10 @@ PLACES = [
     doors,
     board,
     checkin,
+    line_test,
+    readiness,
+    go_decisions,
+    self_test,
     search,
     admin,
     audit,
@@ -132,6 +141,7 @@ CALLS = [
     api_audit,
     api_calendars,
     api_directives,
+    api_line_tests,
     api_meetings,
     api_point_records,
     api_points,

@@ -37,6 +37,8 @@ class Settings:
     """Signs CSRF tokens; empty: made once and kept in the data folder."""
     session_hours: int = 12
     max_upload_mb: int = 50
+    self_test_mbits: int = 200
+    """What each process gives to the tests of browsers' lines, in Mbit/s."""
     secure_cookies: bool = False
     """Set it where the server stands behind HTTPS."""
     log_level: str = "info"
@@ -116,7 +118,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-BOUNDS = {"port": (1, 65535), "session_hours": (1, 24 * 31), "max_upload_mb": (1, 4096)}
+BOUNDS = {
+    "port": (1, 65535),
+    "session_hours": (1, 24 * 31),
+    "max_upload_mb": (1, 4096),
+    "self_test_mbits": (1, 100_000),
+}
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.demo.answers import answer_invitations
+from meetings_server.demo.line_tests import seed_line_tests
 from meetings_server.sweeps.marks import mark_all
 from meetings_server.sweeps.meeting_reminders import OCCASIONS
 from rooms.attendance import CheckIn, Source, standing_invitation
@@ -127,6 +128,8 @@ def meeting_of_the_day(database: Database, now: datetime) -> int | None:
         except BookingConflict:
             continue
         _spare_the_mailboxes(database, meeting_id, request.starts_at, now)
+        with database.transaction() as session:
+            seed_line_tests(session, meeting_id, host.actor.person_id, now, 0.86)
         return meeting_id
     return None
 

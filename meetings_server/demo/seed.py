@@ -19,6 +19,7 @@ from meetings_server.demo.day import (
     hold_yesterday,
     host_of,
 )
+from meetings_server.demo.line_tests import seed_line_tests
 from meetings_server.demo.papers import attach_programme, seed_papers
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.rooms import furnish
@@ -65,6 +66,10 @@ def seed(
         hold_and_minute(database, host, actors["lanhdao"], files, now)
     for request, invited_at in _meetings(host, now):
         meeting_id = book_and_invite(database, host.actor, request, invited_at, now)
+        if request.kind is MeetingKind.PERIODIC:
+            # The rehearsal of the day before.
+            with database.transaction() as session:
+                seed_line_tests(session, meeting_id, host.actor.person_id, now, 0.6)
         if files is not None and request.kind is MeetingKind.PERIODIC:
             attach_programme(database, host.actor, meeting_id, files, now)
     _draft(database, host, now)

@@ -26,8 +26,10 @@ from rooms.attendance import (
 )
 from rooms.bridge_points import BridgePoint
 from rooms.duties import duties, duty_of, time_line
+from rooms.go_decisions import standing_decision
 from rooms.hierarchy import Unit
 from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
+from rooms.line_tests import is_asked_for
 from rooms.meetings import AWAITED, Meeting, Participation
 from rooms.people import Person
 from rooms.policies import Actor
@@ -50,6 +52,7 @@ def check_in_list(request: PageRequest, db: Database, q: str = "") -> Response[s
             today=[duty for duty in listed if civil_day(duty.meeting.starts_at) <= today],
             coming=[duty for duty in listed if civil_day(duty.meeting.starts_at) > today],
             more=len(found) > MOST_LISTED,
+            test_now={duty.meeting.id for duty in listed if is_asked_for(duty.meeting, now)},
             many=len({duty.point.id for duty in listed}) > 1 or bool(q),
             q=q,
         )
@@ -88,6 +91,7 @@ def _context(
         "people": _people_of(session, unit.id, participation),
         "line": time_line(session, meeting_id, point_id),
         "closed": meeting.state not in AWAITED,
+        "decision": standing_decision(session, meeting),
     }
 
 

@@ -19,10 +19,12 @@ from rooms.audience import parse_rules
 from rooms.bridge_points import BridgePoint
 from rooms.earlier_replies import EarlierReply, latest_of
 from rooms.folding import has_words
+from rooms.go_decisions import standing_decision
 from rooms.hierarchy import Unit, load_tree
 from rooms.kernel import civil_day, utcnow
 from rooms.lineage import own_units
 from rooms.meetings import (
+    AWAITED,
     OPEN_FOR_CHANGE,
     Meeting,
     MeetingChange,
@@ -120,6 +122,7 @@ def meeting_view(
         latest_day=latest_invitation_day(meeting.day),
         is_late=today > latest_invitation_day(meeting.day),
         is_near=now >= meeting.held_from - timedelta(hours=12),
+        decision=standing_decision(session, meeting) if meeting.state in AWAITED else None,
         act=act,
         act_errors=dict(refusal.errors) if refusal else {},
         act_values=typed or {},

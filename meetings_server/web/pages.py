@@ -177,6 +177,7 @@ def _notices() -> dict[str, tuple[str, str]]:
         "minutes_sent_back": ("success", _("Sent back; the secretary can write again.")),
         "minutes_issued": ("success", _("Issued. Everyone invited can read the minutes now.")),
         "task_followed_up": ("success", _("The follow-up has been written down.")),
+        "decided": ("success", _("The decision is kept; all bridge points see it.")),
         "papers_attached": ("success", _("The papers can be read by everyone invited.")),
         "paper_withdrawn": ("success", _("Taken back; nobody can open the paper any more.")),
         "replied": ("success", _("Your reply has been sent.")),

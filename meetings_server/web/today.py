@@ -9,6 +9,7 @@ from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.web.during_words import DURING_WORDS
 from meetings_server.web.invitations import standing, waiting
 from meetings_server.web.pages import PageRequest, render
 from meetings_server.web.point_words import POINT_WORDS
@@ -17,19 +18,24 @@ from minutes.meeting_minutes import Minutes, MinutesState
 from rooms.attendance import PointState, Presence
 from rooms.bridge_points import BridgePoint
 from rooms.fault_lists import FaultLine, Wanted, list_faults
+from rooms.help_lists import CallLine, waiting_everywhere
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day, utcnow
+from rooms.line_tests import is_asked_for
 from rooms.lineage import own_units
 from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, Reply, visible
 from rooms.outages import Outage
 from rooms.people import Role
 from rooms.policies import Actor, Permission, governed
-from rooms.technicians import PHONE_TO_CALL
+from rooms.readiness import Missing, missing_tests
 from rooms.workdays import add_working_days, latest_invitation_day
 
 AHEAD = timedelta(days=30)
 MOST_MEETINGS = 60
 MOST_LINES = 8
+MOST_CALLS = 50
+TESTS_AHEAD = timedelta(hours=12)
+"""Line tests of the early morning are seen to in the evening before."""
 STANDS = (
     MeetingState.SCHEDULED.value,
     MeetingState.IN_PROGRESS.value,
@@ -46,6 +52,7 @@ class Line:
     host: str
     point: str = ""
     """The bridge point of the person's own unit."""
+    point_id: int | None = None
     invitation: int | None = None
     reply: str = ""
     is_main: bool = False
@@ -77,7 +84,9 @@ class Day:
     """The open ones of the area, the oldest first."""
     faults_count: int = 0
     outages: list[Any] = field(default_factory=list)
-    help: list[Any] = field(default_factory=list)
+    line_tests: list[Missing] = field(default_factory=list)
+    """Meetings of today and of the next hours with points that are not ready."""
+    help: list[CallLine] = field(default_factory=list)
 
 
 @get("/", include_in_schema=False, sync_to_thread=True)
@@ -104,12 +113,13 @@ def today_page(request: PageRequest, db: Database) -> Response[str]:
             today=today,
             tomorrow=today + timedelta(days=1),
             soon=add_working_days(today, 2),
+            test_now=seen.next is not None and is_asked_for(seen.next.meeting, now),
             is_secretary=Role.SECRETARY in roles,
             is_operator=bool({Role.OPERATOR, Role.TECHNICIAN} & roles),
             is_official=Role.OFFICIAL in roles and Role.SECRETARY not in roles,
             is_technician=Role.TECHNICIAN in roles,
             is_administrator=Role.ADMINISTRATOR in roles,
-            **POINT_WORDS,
+            **(POINT_WORDS | DURING_WORDS),
         )
 
 
@@ -125,6 +135,7 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
             Participation.meeting_id,
             func.min(Participation.id).label("id"),
             func.min(BridgePoint.name).label("point"),
+            func.min(Participation.point_id).label("point_id"),
             func.min(Participation.reply).label("reply"),
             func.max(case((Participation.is_main, 1), else_=0)).label("is_main"),
         )
@@ -138,7 +149,15 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
         .subquery()
     )
     rows = session.execute(
-        select(Meeting, Unit.name, mine.c.id, mine.c.point, mine.c.reply, mine.c.is_main)
+        select(
+            Meeting,
+            Unit.name,
+            mine.c.id,
+            mine.c.point,
+            mine.c.point_id,
+            mine.c.reply,
+            mine.c.is_main,
+        )
         .join(Unit, Unit.id == Meeting.host_unit_id)
         .outerjoin(mine, mine.c.meeting_id == Meeting.id)
         .where(
@@ -150,8 +169,8 @@ def _meetings(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
         .order_by(Meeting.starts_at, Meeting.id)
         .limit(MOST_MEETINGS)
     )
-    for meeting, host, invitation, point, reply, is_main in rows:
-        line = Line(meeting, host, point or "", invitation, reply or "", bool(is_main))
+    for meeting, host, invitation, point, point_id, reply, is_main in rows:
+        line = Line(meeting, host, point or "", point_id, invitation, reply or "", bool(is_main))
         if meeting.starts_at < _midnight(day + timedelta(days=1)):
             seen.today.append(line)
         elif meeting.starts_at < _midnight(day + timedelta(days=2)):
@@ -263,30 +282,10 @@ def _faults(session: Session, seen: Day, actor: Actor, now: datetime) -> None:
     """What waits for a technician: calls for help in running meetings, faults, points out of service."""
     today = civil_day(now)
     seen.faults, seen.faults_count = list_faults(session, actor, Wanted(), today, MOST_LINES)
+    until = max(_midnight(today + timedelta(days=1)), now + TESTS_AHEAD)
+    seen.line_tests = missing_tests(session, actor, now, until)
     point = governed(actor, Permission.POINT_WRITE, BridgePoint.unit_id, today)
-    seen.help = list(
-        session.execute(
-            select(
-                Meeting.id,
-                Meeting.title,
-                Unit.name.label("unit"),
-                BridgePoint.name.label("point"),
-                PHONE_TO_CALL.label("technician_phone"),
-                PointState.note,
-                PointState.since,
-            )
-            .join(Meeting, Meeting.id == PointState.meeting_id)
-            .join(BridgePoint, BridgePoint.id == PointState.point_id)
-            .join(Unit, Unit.id == BridgePoint.unit_id)
-            .where(
-                PointState.state == Presence.NEEDS_HELP.value,
-                Meeting.state.in_(AWAITED),
-                point,
-            )
-            .order_by(PointState.since)
-            .limit(50)
-        )
-    )
+    seen.help = waiting_everywhere(session, actor, today, MOST_CALLS)
     seen.outages = list(
         session.execute(
             select(
