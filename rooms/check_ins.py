@@ -90,6 +90,7 @@ class _Batch:
         self.heads = locked_heads(self.connection, meetings)
         self.read_heads = dict(self.heads)
         self.meetings = {row.id: _Facts.of(row, self.now) for row in self._read_meetings()}
+        self.memory.latest = max((m.now for m in self.meetings.values()), default=None)
         self.memory.catch_up(self.connection, self.heads)
         keys = {(c.meeting_id, c.point_id) for c in self.check_ins if c.meeting_id in self.heads}
         self.points = self.memory.points_of(self.connection, keys)

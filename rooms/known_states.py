@@ -51,6 +51,8 @@ class Memory:
 
     def __init__(self) -> None:
         self._meetings: OrderedDict[int, _Meeting] = OrderedDict()
+        self.latest: datetime | None = None
+        """The newest instant that the logs of the last batch had come to."""
 
     def forget(self) -> None:
         self._meetings.clear()

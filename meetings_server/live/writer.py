@@ -15,9 +15,12 @@ from threading import Condition, Thread
 from typing import ClassVar
 
 from meetings_server.database import Database
+from meetings_server.faults import fault_of
+from meetings_server.live.steady import SteadyClock
 from rooms.attendance import CheckIn
 from rooms.check_ins import record_check_ins
-from rooms.kernel import Conflict, DomainError, utcnow
+from rooms.kernel import Conflict, DomainError
+from rooms.known_states import Memory
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class CheckInWriter:
         self._waiting: deque[tuple[CheckIn, Future[int] | Done]] = deque()
         self._changed = Condition()
         self._stopping = False
+        self._memory = Memory()
+        self._clock = SteadyClock()
         self._thread = Thread(target=self._run, name="check-in-writer", daemon=True)
 
     def start(self) -> None:
@@ -109,13 +114,20 @@ class CheckInWriter:
     def _write(self, check_ins: Sequence[CheckIn]) -> list[Outcome]:
         try:
             with self._db.connection() as connection:
-                outcomes = record_check_ins(connection, check_ins, utcnow())
+                outcomes = record_check_ins(connection, check_ins, self._clock.now(), self._memory)
         except Exception as failure:  # whatever it is, the callers must be answered
+            self._memory.forget()
+            if fault_of(failure) is not None:
+                # A full disk, a database that is away: it would be the same for each alone.
+                log.exception("%s check-ins could not be written", len(check_ins))
+                return [failure] * len(check_ins)
             if len(check_ins) == 1:
                 log.exception("a check-in could not be written")
                 return [failure]
             # One row that the database refuses must not take its neighbours along.
             return [outcome for one in check_ins for outcome in self._write([one])]
+        if self._memory.latest is not None:
+            self._clock.not_before(self._memory.latest)
         revisions: dict[int, int] = {}
         for check_in, outcome in zip(check_ins, outcomes, strict=True):
             if not isinstance(outcome, DomainError):
