@@ -24,6 +24,10 @@ UNITS = """code,parent_code,level,kind,name
 """
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
+# A call starts the program, which takes longer than what it does: on both databases only where that
+# may differ.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 def caller(database_url: str, tmp_path: Path) -> Call:
     """What calls the program on a database."""
@@ -88,6 +92,7 @@ def test_units_are_looked_at_then_imported_once(call: Call, units: Path, db: Dat
     assert renamed.stderr.count("\n") == 2
 
 
+@on_sqlite
 def test_faults_of_a_file_are_told_line_by_line(call: Call, units: Path, db: Database) -> None:
     units.write_text(UNITS + "00182,999,ward,Phường,Mồ côi\n006,01,district,Quận,Trùng\n")
     refused = call("import-units", str(units))
@@ -99,6 +104,7 @@ def test_faults_of_a_file_are_told_line_by_line(call: Call, units: Path, db: Dat
     assert count(db) == 0
 
 
+@on_sqlite
 def test_points_and_people_come_in_with_somebodys_rights(
     call: Call, units: Path, tmp_path: Path, db: Database
 ) -> None:
@@ -124,6 +130,7 @@ def test_points_and_people_come_in_with_somebodys_rights(
         assert count(db) == 3
 
 
+@on_sqlite
 def test_another_encoding_is_told_with_what_to_do(call: Call, units: Path) -> None:
     units.write_bytes(UNITS.replace("Đống Đa", "X").encode("utf-16-le"))
     refused = call("import-units", str(units))
@@ -151,6 +158,7 @@ def test_an_account_and_a_token_are_made(call: Call, units: Path, db: Database) 
     assert user.username == "thuky"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -170,6 +178,7 @@ def test_an_account_that_cannot_be_is_refused(
     assert refused.stderr.splitlines()[-1].partition(":")[0] in {"meetings-server", "Error"}
 
 
+@on_sqlite
 def test_a_short_password_is_refused_and_no_account_stays(call: Call, units: Path) -> None:
     call("import-units", str(units))
     arguments = ["a", "--name", "A", "--unit", "01", "--role", "operator", "--password-stdin"]
@@ -207,6 +216,7 @@ def test_a_database_that_was_not_migrated_says_so(call_without: Call, units: Pat
     assert "run: meetings-server migrate" in refused.stderr
 
 
+@on_sqlite
 def test_the_doctor_finds_a_sound_server(call: Call) -> None:
     found = call("doctor")
     assert (found.returncode, found.stderr) == (0, "")
