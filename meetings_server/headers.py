@@ -5,6 +5,8 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from meetings_server.web.shell import build
+
 CONTENT_SECURITY_POLICY = "; ".join(  # noqa: FLY002 -- one directive a line
     (
         "default-src 'self'",
@@ -39,6 +41,9 @@ class SecurityHeaders(ASGIMiddleware):
                 headers = MutableScopeHeaders.from_message(message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if headers.get("content-type", "").startswith("text/html"):
+                    # The service worker keeps pages of its own version only.
+                    headers.setdefault("x-build", build().version)
             await send(message)
 
         await next_app(scope, receive, send_with_headers)

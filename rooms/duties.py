@@ -16,6 +16,7 @@ from rooms.attendance import (
 )
 from rooms.booking import LONGEST_MEETING
 from rooms.bridge_points import BridgePoint
+from rooms.devices import KioskDevice
 from rooms.folding import fold
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day
@@ -109,6 +110,8 @@ class Entry:
     observed_at: datetime
     recorded_at: datetime
     by: str | None
+    device: str | None
+    """The tablet at the door on which it was said."""
 
     @property
     def came_later(self) -> bool:
@@ -128,8 +131,10 @@ def time_line(session: Session, meeting_id: int, point_id: int) -> list[Entry]:
             entry.observed_at,
             entry.recorded_at,
             Person.name,
+            KioskDevice.name,
         )
         .outerjoin(Person, Person.id == entry.recorded_by)
+        .outerjoin(KioskDevice, KioskDevice.id == entry.device_id)
         .where(entry.meeting_id == meeting_id, entry.point_id == point_id)
         .order_by(entry.observed_at.desc(), entry.revision.desc())
         .limit(LONGEST_LINE)

@@ -73,8 +73,25 @@ class Visitor:
             is_mobile=phone,
             **options,
         )
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
+        return self._watched(context.new_page())
+
+    def reopen(
+        self, folder: Path, *, width: int = 1440, height: int = 900, **options: Any
+    ) -> Page:
+        """A page of a browser of its own that keeps all it has in a folder, for when it is closed."""
+        context = self.browser.browser_type.launch_persistent_context(
+            folder,
+            executable_path=installed_chromium(),
+            args=FLAGS,
+            viewport={"width": width, "height": height},
+            locale="vi-VN",
+            timezone_id="Asia/Ho_Chi_Minh",
+            **options,
+        )
+        return self._watched(context.pages[0])
+
+    def _watched(self, page: Page) -> Page:
+        page.context.set_default_timeout(PATIENCE)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         page.on("request", self._requested)

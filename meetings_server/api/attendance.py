@@ -110,6 +110,8 @@ class EntryOut(msgspec.Struct):
     recorded_at: datetime
     recorded_by: int | None
     source: str
+    device: int | None
+    """The tablet at the door on which it was said, by nobody who is known."""
 
 
 class LogOut(msgspec.Struct):
@@ -268,6 +270,7 @@ def _entry(row: AttendanceEntry) -> EntryOut:
         recorded_at=row.recorded_at,
         recorded_by=row.recorded_by,
         source=row.source,
+        device=row.device_id,
     )
 
 

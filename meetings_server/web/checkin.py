@@ -4,7 +4,7 @@ The page sends over the websocket or, where there is none, as the form posted he
 answer comes after the commit, and the same check-in again changes nothing.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -34,6 +34,8 @@ from rooms.meetings import AWAITED, Meeting, Participation
 from rooms.people import Person
 from rooms.policies import Actor
 
+KEPT_BEFORE = timedelta(hours=12)
+"""Browsers keep the pages of meetings that open so soon, in case there is no network by then."""
 MOST_LISTED = 60
 """A technician looks after hundreds of points: the list shows the first, the search the others."""
 
@@ -55,6 +57,7 @@ def check_in_list(request: PageRequest, db: Database, q: str = "") -> Response[s
             test_now={duty.meeting.id for duty in listed if is_asked_for(duty.meeting, now)},
             many=len({duty.point.id for duty in listed}) > 1 or bool(q),
             q=q,
+            soon=KEPT_BEFORE,
         )
 
 
@@ -143,7 +146,8 @@ def check_in_post(
     now = utcnow()
     actor = request.user.actor
     try:
-        revision = check_in(request.app, actor, _said(form, actor, meeting_id, point_id))
+        said = said_in(form, meeting_id, point_id, recorded_by=actor.person_id, source=Source.PAGE)
+        revision = check_in(request.app, actor, said)
     except DomainError as refusal:
         if wants_problem(request):
             raise
@@ -158,14 +162,23 @@ def check_in_post(
     return see_other(f"/check-in/{meeting_id}/{point_id}", "saved")
 
 
-def _said(form: FormMultiDict, actor: Actor, meeting_id: int, point_id: int) -> CheckIn:
+def said_in(
+    form: FormMultiDict,
+    meeting_id: int,
+    point_id: int,
+    *,
+    recorded_by: int | None,
+    source: Source,
+    device_id: int | None = None,
+) -> CheckIn:
     """The check-in of a form; a field that is not there was not said. Raises `FieldInvalid`."""
     return CheckIn(
         meeting_id=meeting_id,
         point_id=point_id,
         state=text_of(form, "state"),
-        recorded_by=actor.person_id,
-        source=Source.PAGE,
+        recorded_by=recorded_by,
+        source=source,
+        device_id=device_id,
         headcount=_whole_number(text_of(form, "headcount")),
         head_of_delegation=text_of(form, "head_of_delegation")
         if "head_of_delegation" in form

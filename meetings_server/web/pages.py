@@ -220,6 +220,7 @@ def _notices() -> dict[str, tuple[str, str]]:
         ),
         "sessions_ended": ("success", _("All logins of this person have ended.")),
         "identity_unlinked": ("success", _("The link is gone and all logins have ended.")),
+        "device_revoked": ("success", _("The tablet opens nothing any more.")),
         "token_revoked": ("success", _("The token is worthless now.")),
         "directive_acknowledged": ("success", _("Confirmed; the sender sees it.")),
         "directive_circulated": ("success", _("Sent; the recipients are being told.")),

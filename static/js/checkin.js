@@ -2,9 +2,11 @@
 // what has reached it and what has not.
 import { CheckInQueue } from "./checkin-queue.js";
 import { serverNow } from "./clock.js";
-import { clockTime, t } from "./i18n.js";
+import { drawSending } from "./checkin-waiting.js";
+import { clockTime, shortMoment, t } from "./i18n.js";
 import { LiveMeeting } from "./live.js";
-import { icon, say } from "./messages.js";
+import { say } from "./messages.js";
+import { keep, keptAt } from "./offline.js";
 
 const REPORTABLE = ["ready", "present", "lost", "needs_help", "left"];
 const WITH_NOTE = ["needs_help", "lost"];
@@ -13,13 +15,13 @@ const island = JSON.parse(document.getElementById("check-in-data").textContent);
 const at = (id) => document.getElementById(id);
 const form = at("check-in-form");
 const line = new LiveMeeting(island.meeting, island.scope);
-const queue = new CheckInQueue(island.person);
+const queue = new CheckInQueue(island.owner);
 const known = { headcount: island.headcount, head: island.head };
 let state = island.state;
 
 // ---- sending ------------------------------------------------------------------------------------
 
-form?.addEventListener("submit", (event) => {
+form?.addEventListener("submit", async (event) => {
   // Handled here, also without a network; the usual sending of forms is the way without this script.
   event.preventDefault();
   event.stopPropagation();
@@ -30,7 +32,12 @@ form?.addEventListener("submit", (event) => {
   if (headcount !== "") said.headcount = Number(headcount);
   said.head_of_delegation = form.elements.head_of_delegation.value.trim();
   if (WITH_NOTE.includes(wanted)) said.note = form.elements.note.value.trim();
-  queue.add({ meeting: island.meeting, point: island.point, said, observed_at: new Date(serverNow()).toISOString() });
+  try {
+    await queue.add({ to: location.pathname, meeting: island.meeting, point: island.point, said });
+  } catch {
+    say("danger", t("waiting.notKept"));
+    return;
+  }
   known.headcount = said.headcount ?? known.headcount;
   known.head = said.head_of_delegation;
   showState(wanted, new Date(serverNow()));
@@ -77,37 +84,10 @@ function showState(now, since) {
 let lastSent = null;
 
 function showSending() {
-  const sending = at("sending");
-  if (!sending) return;
-  const waiting = queue.of(island.meeting, island.point);
-  const refused = waiting.filter((entry) => entry.refused);
-  const held = waiting.length - refused.length;
-  let [kind, sign, words] = ["none", null, ""];
-  if (refused.length) [kind, sign, words] = ["refused", "alert-circle", t("sending.refused", { reason: refused.at(-1).refused })];
-  else if (held && (line.live || (line.line === "connecting" && navigator.onLine))) [kind, sign, words] = ["now", "cloud-upload", t("sending.now")];
-  else if (held) [kind, sign, words] = ["waiting", "cloud-off", t("sending.waiting")];
-  else if (lastSent) [kind, sign, words] = ["sent", "cloud-check", t("sending.sent", { time: clockTime(lastSent) })];
-  sending.dataset.sending = kind;
-  sending.replaceChildren(...(sign ? [icon(sign), document.createTextNode(words)] : []));
-  at("waiting").hidden = !waiting.length || (held === 1 && !refused.length && kind === "now");
-  at("waiting-list").replaceChildren(...waiting.map(waitingLine));
-}
-
-function waitingLine(entry) {
-  const item = document.createElement("li");
-  const word = document.createElement("span");
-  word.className = `state state-${entry.said.state}`;
-  word.textContent = t("waiting.entry", { state: t(`state.${entry.said.state}`), time: clockTime(new Date(entry.observed_at)) });
-  item.append(word);
-  if (entry.refused) {
-    const drop = document.createElement("button");
-    drop.type = "button";
-    drop.className = "btn btn-sm";
-    drop.textContent = t("waiting.drop");
-    drop.addEventListener("click", () => queue.drop(entry.id));
-    item.append(entry.refused, drop);
-  }
-  return item;
+  const box = at("sending");
+  if (!box) return;
+  const live = line.live || (line.line === "connecting" && navigator.onLine);
+  drawSending({ queue, entries: queue.of(island.meeting, island.point), live, lastSent, box, list: at("waiting-list") });
 }
 
 async function renewTimeLine() {
@@ -125,6 +105,36 @@ queue.addEventListener("sent", ({ detail }) => {
   lastSent = new Date(serverNow());
   showSending();
   renewTimeLine();
+  keepThisPage();
+});
+
+// ---- without a network ----------------------------------------------------------------------------------
+
+/** What is kept for the time without a network should know what has been said since. */
+let keeping = null;
+function keepThisPage() {
+  clearTimeout(keeping);
+  keeping = setTimeout(() => keep([location.pathname, "/check-in"]), 500);
+}
+
+function showKept() {
+  const bar = at("kept-bar");
+  if (!bar || !keptAt) return;
+  bar.hidden = line.live;
+  bar.querySelector("p").textContent = t("kept", { time: shortMoment(keptAt) });
+  // What the page says of the point is as old as the page: the server is there again, ask it.
+  if (line.live) renewTimeLine();
+}
+
+/** What was said and has not arrived yet is what this point says now, also after a reload. */
+let shown = false;
+queue.addEventListener("change", () => {
+  const last = queue.of(island.meeting, island.point).findLast((entry) => !entry.refused);
+  if (shown || !last) return;
+  shown = true;
+  if (last.said.headcount !== undefined && form) form.elements.headcount.value = last.said.headcount;
+  known.headcount = last.said.headcount ?? known.headcount;
+  showState(last.said.state, new Date(last.observed_at));
 });
 
 // ---- the live line: what colleagues report for this point, and the meeting itself -----------------------
@@ -145,7 +155,10 @@ function follow() {
 const OPEN = ["scheduled", "in_progress"];
 line.addEventListener("snapshot", follow);
 line.addEventListener("changes", follow);
-line.addEventListener("line", showSending);
+line.addEventListener("line", () => {
+  showSending();
+  showKept();
+});
 for (const name of ["meeting", "snapshot"]) {
   line.addEventListener(name, () => {
     const now = line.meeting.state;
@@ -153,15 +166,22 @@ for (const name of ["meeting", "snapshot"]) {
     const opened = OPEN.includes(now) && !form;
     const closed = !OPEN.includes(now) && form;
     island.meeting_state = now;
+    if (now === "in_progress" && form?.hidden) openForm();
     // The page has another shape then; nothing typed is lost where it only goes from scheduled to begun.
     if (opened || closed) location.reload();
   });
 }
 
+/** The hour has come; the page may have been kept since before it. */
+function openForm() {
+  notOpen.hidden = true;
+  form.hidden = false;
+}
+
 const notOpen = at("not-open");
 if (notOpen) {
-  const wait = Date.parse(notOpen.dataset.opensAt) - serverNow() + 500;
-  if (wait < 2 ** 31) setTimeout(() => location.reload(), Math.max(1000, wait));
+  const wait = Math.max(0, Date.parse(notOpen.dataset.opensAt) - serverNow());
+  if (wait < 2 ** 31) setTimeout(openForm, wait);
 }
 
 document.addEventListener("click", async (event) => {
@@ -173,5 +193,6 @@ document.addEventListener("click", async (event) => {
 
 queue.over(line);
 showSending();
+showKept();
 line.open();
-queue.flush();
+keepThisPage();

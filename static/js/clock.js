@@ -2,8 +2,18 @@
 // Runs on the server's clock: <meta name="server-now"> says what it was when the page was made.
 import { t } from "./i18n.js";
 
+// A page that was kept for the time without a network tells of long ago: then what was last known holds.
+const KNOWN = "clock-offset";
 const stated = Date.parse(document.querySelector('meta[name="server-now"]')?.content ?? "");
-const offset = Number.isNaN(stated) ? 0 : stated - Date.now();
+let offset = 0;
+if (document.documentElement.dataset.kept) offset = Number(localStorage.getItem(KNOWN)) || 0;
+else if (!Number.isNaN(stated)) setServerNow(stated);
+
+/** The server has just told its time, in ms. */
+export function setServerNow(now) {
+  offset = now - Date.now();
+  localStorage.setItem(KNOWN, offset);
+}
 
 /** The server's time now, in ms. */
 export const serverNow = () => Date.now() + offset;
