@@ -15,7 +15,7 @@ from meetings_server.api.paging import MOST
 from meetings_server.database import Database
 from meetings_server.live.picture import MeetingFacts
 from meetings_server.live.roster import Roster, Scoped, read_roster
-from meetings_server.live.running import check_in
+from meetings_server.live.running import check_in_soon
 from meetings_server.reading import read_instant
 from rooms.attendance import (
     LARGEST_HEADCOUNT,
@@ -26,6 +26,7 @@ from rooms.attendance import (
     log_after,
     revision_of,
 )
+from rooms.help_calls import Trouble
 from rooms.hierarchy import Tree, load_tree
 from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, visible_meeting
@@ -41,6 +42,8 @@ class CheckInIn(msgspec.Struct, forbid_unknown_fields=True):
     headcount: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_HEADCOUNT)] | None = None
     head_of_delegation: Annotated[str, msgspec.Meta(max_length=120)] | None = None
     note: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+    trouble: Trouble | None = None
+    """What help is needed with; only with `needs_help`."""
     observed_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     """When it was so; now where it is left out."""
 
@@ -125,11 +128,11 @@ class LogOut(msgspec.Struct):
 
 @post(
     "/meetings/{meeting_id:int}/attendance/{point_id:int}",
-    sync_to_thread=True,
+    lately=True,
     status_code=HTTP_200_OK,
     summary="Check a point in",
 )
-def declare(
+async def declare(
     request: ApiRequest, meeting_id: Id, point_id: Id, data: JSONBody[CheckInIn]
 ) -> CheckedIn:
     """Answers after the commit. What says nothing new writes nothing."""
@@ -142,9 +145,10 @@ def declare(
         headcount=data.headcount,
         head_of_delegation=data.head_of_delegation,
         note=data.note,
+        trouble=data.trouble.value if data.trouble else "",
         observed_at=data.observed_at,
     )
-    return CheckedIn(check_in(request.app, request.user.actor, said))
+    return CheckedIn(await check_in_soon(request.app, request.user.actor, said))
 
 
 @get(

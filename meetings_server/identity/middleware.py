@@ -24,6 +24,7 @@ from meetings_server.database import Database
 from meetings_server.i18n import DEFAULT_LANGUAGE, LANGUAGES, current_language
 from meetings_server.identity import doors
 from meetings_server.identity.doors import DeviceLogin
+from meetings_server.identity.lately import Lately
 from meetings_server.identity.passwords import PasswordChangeDue
 from meetings_server.identity.second_factor import SecondFactorDue
 from meetings_server.identity.sessions import (
@@ -69,13 +70,23 @@ async def identify(connection: Connection) -> Caller | None:
     kind, secret = _shown(connection)
     user: Caller | None = None
     if secret:
-        database: Database = connection.app.state.database
-        demanding = connection.app.state.settings.demanding_roles
-        user = await to_thread.run_sync(_look_up, database, kind, secret, demanding)
+        lately: Lately | None = connection.app.state.lately if _is_frequent(connection) else None
+        user = lately.find(digest(secret)) if lately else None
+        if user is None:
+            database: Database = connection.app.state.database
+            demanding = connection.app.state.settings.demanding_roles
+            user = await to_thread.run_sync(_look_up, database, kind, secret, demanding)
+        if lately and kind == "token" and isinstance(user, SignedIn):
+            lately.keep(digest(secret), user)
     current_language.set(language_of(connection, user))
     # For the record: what the handler changes, here or in its worker thread, was done by this one.
     doing.set(_doer(connection, kind, user))
     return user
+
+
+def _is_frequent(connection: Connection) -> bool:
+    handler: BaseRouteHandler | None = connection.scope.get("route_handler")
+    return handler is not None and bool(handler.opt.get("lately"))
 
 
 def login_shown(connection: Connection) -> str:

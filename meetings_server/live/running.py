@@ -1,23 +1,27 @@
 """The live path as a part of the running server, and the way in for pages and calls.
 
 A page or a call that takes a check-in asks `check_in(request.app, actor, CheckIn(...))` in its
-worker thread; it must not hold a transaction of its own meanwhile.
+worker thread; it must not hold a transaction of its own meanwhile. The call that programs make
+thousands of times asks `check_in_soon` on the event loop instead.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from litestar import Litestar
 
 from meetings_server.database import Database
+from meetings_server.identity.lately import Lately
 from meetings_server.live.admission import Admission
 from meetings_server.live.hints import Hints
 from meetings_server.live.hub import Hub, Pace
 from meetings_server.live.logins import OpenLogins
 from meetings_server.live.passes import Passes
-from meetings_server.live.writer import CheckInWriter
+from meetings_server.live.rights import KnownRights
+from meetings_server.live.writer import CheckInWriter, Outcome
 from rooms.attendance import CheckIn, require_check_in
 from rooms.kernel import civil_day, utcnow
 from rooms.policies import Actor
@@ -37,6 +41,7 @@ class Live:
     writer: CheckInWriter
     logins: OpenLogins
     admission: Admission
+    rights: KnownRights
 
 
 @asynccontextmanager
@@ -57,7 +62,8 @@ async def live(app: Litestar) -> AsyncIterator[None]:
     logins = OpenLogins(db, passes, pace.logins)
     admission = Admission(db, hub, passes, pace.calm)
     watching = [asyncio.create_task(part.watch()) for part in (logins, admission)]
-    app.state.live = Live(db, loop.time, hub, writer, logins, admission)
+    app.state.lately = Lately()
+    app.state.live = Live(db, loop.time, hub, writer, logins, admission, KnownRights(db))
     try:
         yield
     finally:
@@ -79,3 +85,24 @@ def check_in(app: Litestar, actor: Actor, said: CheckIn) -> int:
         require_check_in(session, actor, said.meeting_id, said.point_id, civil_day(utcnow()))
     running: Live = app.state.live
     return running.writer.submit(said).result(COMMIT_SECONDS)
+
+
+async def check_in_soon(app: Litestar, actor: Actor, said: CheckIn) -> int:
+    """The same without a thread of its own: what the actor may is known from a moment ago, or asked."""
+    running: Live = app.state.live
+    if not running.rights.knows(actor, said.meeting_id, said.point_id):
+        await asyncio.to_thread(running.rights.ask, actor, said.meeting_id, said.point_id)
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    running.writer.submit_on_loop(said, partial(_answered, answer))
+    async with asyncio.timeout(COMMIT_SECONDS):
+        return await answer
+
+
+def _answered(answer: "asyncio.Future[int]", outcome: Outcome) -> None:
+    if answer.done():
+        # The caller has gone; what was said is committed all the same.
+        return
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
