@@ -23,6 +23,7 @@ from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
 from meetings_server.measuring import Allowance
 from meetings_server.routes import document, root_router
+from meetings_server.push.sending import pushing
 from meetings_server.settings import Settings
 from meetings_server.web.enhanced_forms import EnhancedForms
 from meetings_server.web.pages import CSRF_COOKIE, provide_form
@@ -30,7 +31,12 @@ from meetings_server.web.static_files import static_files
 from rooms.kernel import DomainError
 
 # What runs as long as the server does; entered in this order, left in the other.
-RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [live, sending, ticking]
+RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
+    live,
+    sending,
+    pushing,
+    ticking,
+]
 
 MEBIBYTE = 1024 * 1024
 

@@ -1,6 +1,7 @@
 """Settings from the environment, `MEETINGS_…`; the table in the README lists them all."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -57,6 +58,23 @@ class Settings:
     oidc_scopes: str = "openid profile email"
     oidc_second_factor: str = "mfa"
     """Values of `amr` or `acr` that say that the provider has asked for a second factor."""
+
+    push: bool = False
+    """Web push to browsers; the server must be let out to their push services."""
+    push_hosts: str = (
+        "fcm.googleapis.com,*.push.services.mozilla.com,*.notify.windows.com,*.push.apple.com"
+    )
+    """The push services that may be called; `*.name` is all below a name."""
+    push_contact: str = ""
+    """Whom a push service may ask: `mailto:…` or `https://…`; empty: from `mail_from`."""
+
+    @property
+    def push_services(self) -> frozenset[str]:
+        return frozenset(part.strip().casefold() for part in self.push_hosts.split(",") if part)
+
+    @property
+    def push_contact_url(self) -> str:
+        return self.push_contact or f"mailto:{self.mail_from}"
 
     @property
     def demanding_roles(self) -> frozenset[Role]:
@@ -124,6 +142,7 @@ BOUNDS = {
     "max_upload_mb": (1, 4096),
     "self_test_mbits": (1, 100_000),
 }
+PUSH_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -153,6 +172,17 @@ def _require_sound(settings: Settings) -> None:
             + ", ".join(Role)
         ) from None
     _require_sound_provider(settings)
+    _require_sound_push(settings)
+
+
+def _require_sound_push(settings: Settings) -> None:
+    for host in settings.push_services:
+        if not PUSH_HOST.fullmatch(host):
+            raise SettingInvalid(
+                "MEETINGS_PUSH_HOSTS: use names with commas between them, such as *.push.apple.com"
+            )
+    if settings.push and not settings.push_contact_url.startswith(("mailto:", "https://")):
+        raise SettingInvalid("MEETINGS_PUSH_CONTACT: use mailto:name@host or https://…")
 
 
 def _require_sound_provider(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from rooms.attendance import PointState, Presence, start_of
@@ -124,11 +124,13 @@ def present_and_absent(session: Session, meeting_id: int) -> RollCall:
     return roll
 
 
-def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:
+def silent_points(
+    session: Session, meeting_id: int, wanted: ColumnElement[bool] | None = None
+) -> list[SilentPoint]:
     """The invited points that have said nothing, in the order of the tree; one statement.
 
     Those whose unit declined are not asked. The parent is that of the day of the meeting.
-    Raises `UnknownMeeting`.
+    `wanted`: another condition on `Participation` in place of this one. Raises `UnknownMeeting`.
     """
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
@@ -159,19 +161,17 @@ def silent_points(session: Session, meeting_id: int) -> list[SilentPoint]:
             ),
         )
         .outerjoin(parent, parent.id == UnitAncestry.ancestor_id)
-        .outerjoin(
-            PointState,
-            and_(
-                PointState.meeting_id == Participation.meeting_id,
-                PointState.point_id == Participation.point_id,
-            ),
-        )
-        .where(
-            invited(meeting_id),
-            Participation.invited_at.is_not(None),
-            Participation.reply != Reply.DECLINED.value,
-            PointState.point_id.is_(None),
-        )
+        .where(_silent(meeting_id) if wanted is None else wanted)
         .order_by(Unit.position, Unit.id, BridgePoint.id)
     )
     return [SilentPoint(*row) for row in rows]
+
+
+def _silent(meeting_id: int) -> ColumnElement[bool]:
+    said = select(PointState.point_id).where(PointState.meeting_id == meeting_id)
+    return and_(
+        invited(meeting_id),
+        Participation.invited_at.is_not(None),
+        Participation.reply != Reply.DECLINED.value,
+        Participation.point_id.not_in(said),
+    )

@@ -1,7 +1,7 @@
 """The meetings of the demonstration that have a day of their own: one that runs now, one that is over."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
@@ -10,6 +10,10 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.demo.answers import answer_invitations
 from meetings_server.demo.line_tests import seed_line_tests
+from meetings_server.escalation.rules import DEFAULTS
+from meetings_server.escalation.steps import Due, carry_out
+from meetings_server.mail.invitations import loaded_meeting
+from meetings_server.push.telling import By
 from meetings_server.sweeps.marks import mark_all
 from meetings_server.sweeps.meeting_reminders import OCCASIONS
 from rooms.attendance import CheckIn, Source, standing_invitation
@@ -137,17 +141,18 @@ def meeting_of_the_day(database: Database, now: datetime) -> int | None:
 def _spare_the_mailboxes(
     database: Database, meeting_id: int, starts_at: datetime, now: datetime
 ) -> None:
-    """It begins in minutes: hundreds of reminders that were due before count as sent."""
+    """It begins in minutes: hundreds of reminders that were due before count as sent.
+
+    In the page the people of the points are reminded.
+    """
+    first = replace(DEFAULTS[0], channels=frozenset({By.PAGE}))
+    due = Due(first, meeting_id, starts_at, 0)
+    hour = [
+        each.key(meeting_id, starts_at, 0) for each in OCCASIONS if each.kind == "reminder_hour"
+    ]
     with database.transaction() as session:
-        mark_all(
-            session,
-            [
-                occasion.key(meeting_id, starts_at, 0)
-                for occasion in OCCASIONS
-                if occasion.kind in {"reminder_hour", "silent_point"}
-            ],
-            now,
-        )
+        mark_all(session, [*hour, due.key], now)
+        carry_out(session, due, loaded_meeting(session, meeting_id), now)
 
 
 def _next_five(instant: datetime) -> datetime:

@@ -153,8 +153,11 @@ def set_steps(
     if not steps:
         raise FieldInvalid("steps", "missing")
     for place, step in enumerate(steps):
-        _require_sound(step, place)
-    last = max(step.number for step in [*steps, *known])
+        require_sound(step, place)
+    given = [step.number for step in steps if step.number]
+    if len(given) > len(set(given)) or not set(given) <= {step.number for step in known}:
+        raise RulesChanged
+    last = max(step.number for step in known)
     numbered = []
     for step in steps:
         last += not step.number
@@ -201,7 +204,8 @@ def back_to_defaults(session: Session, actor: Actor, kind: MeetingKind, on: date
     session.execute(delete(EscalationStep).where(EscalationStep.meeting_kind == kind.value))
 
 
-def _require_sound(step: Step, place: int) -> None:
+def require_sound(step: Step, place: int) -> None:
+    """Whether a step can be carried out. `place`: of its fields, `minutes_3`. Raises `FieldInvalid`."""
     if not LATEST <= step.minutes <= EARLIEST:
         raise FieldInvalid(f"minutes_{place}", "out_of_range", f"{LATEST}…{EARLIEST}")
     if step.active and not step.channels:

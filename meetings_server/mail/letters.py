@@ -51,8 +51,7 @@ LEADS: dict[str, str] = {
         "The meeting below begins soon. These bridge points have not checked in:"
     ),
     "called_point": mark(
-        "{host} awaits your bridge point at the meeting below. "
-        "Check in, or ask the host for help."
+        "{host} awaits your bridge point at the meeting below. Check in, or ask the host for help."
     ),
     "missing": mark("The meeting below has reached its start. These bridge points are silent:"),
     "line_tests_missing": mark("The lines of these bridge points have not been tested:"),

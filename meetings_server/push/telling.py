@@ -73,6 +73,10 @@ class Telling:
     meeting_id: int | None = None
     expires_at: datetime | None = None
     """From then on it is neither pushed nor mailed any more."""
+    urgent: bool = False
+    """Wakes a telephone that saves its battery."""
+    device_id: int | None = None
+    """To this browser of theirs alone."""
     moment: str = ""
     """Who has been told of another occasion of the same moment is not told of this one."""
     letter: Mapping[str, Any] = field(default_factory=dict)
@@ -165,6 +169,7 @@ def _write(session: Session, telling: Telling, channel: By) -> int:
     notice = {
         "told": [telling.title, telling.text, dict(telling.facts)],
         "path": telling.path,
+        "urgent": telling.urgent,
         "host": host.name,
         "host_address": host.email or "",
         "host_phone": host.phone or "",
@@ -240,6 +245,8 @@ def _insert(
     )
     if of_device:
         rows = rows.join(PushDevice, PushDevice.person_id == Person.id)
+    if telling.device_id is not None:
+        rows = rows.where(PushDevice.id == telling.device_id)
     session.execute(
         insert(OutboxDelivery).from_select(
             [*WRITTEN_BY_SELECT, "channel", "points"], rows, include_defaults=False

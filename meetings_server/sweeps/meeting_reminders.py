@@ -1,31 +1,32 @@
-"""Reminders before a meeting: to who has not replied, to all invited, to silent points, to parents.
+"""Reminders before a meeting: to who has not replied, to all invited, and the steps about silence.
 
 | when | whom | until |
 | --- | --- | --- |
 | 1 day before | units that have not replied | 2 hours before |
 | 1 hour before | all invited that have not declined | the start |
-| 30 minutes before | units of points that have not checked in | the start |
-| 10 minutes before | their parent units, one mail each with its silent points | the start |
+
+What happens to points that say nothing, administrators decide for each kind of meeting: see
+`escalation.steps`, which runs here as well.
 
 Each occasion carries the start of the meeting and how often it has moved: rescheduling makes a new
-one, so its reminders come again, also where the meeting goes back to a time it had before. A sweep that runs after `until` sends nothing: the reminder would make no sense any more.
+one, so its reminders come again, also where the meeting goes back to a time it had before. A sweep that
+runs after `until` sends nothing: the reminder would make no sense any more.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from meetings_server.i18n import _
+from meetings_server.escalation import steps
 from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
-from meetings_server.mail.letters import speaking, subject_of
-from meetings_server.mail.outbox import Addressee, Post, post, post_to_invited
+from meetings_server.mail.letters import subject_of
+from meetings_server.mail.outbox import Post, post_to_invited
 from meetings_server.sweeps.marks import mark_all, marked
 from rooms.earlier_replies import EarlierReply
-from rooms.meetings import Meeting, MeetingChange, MeetingState, Participation, Reply
-from rooms.roll_call import SilentPoint, silent_points
+from rooms.meetings import Meeting, MeetingState, Participation, Reply
 
 FRESH = timedelta(hours=6)
 """Who was invited, or asked again, so short a time ago is not reminded to reply."""
@@ -51,12 +52,13 @@ class Occasion:
 
 def sweep(session: Session, now: datetime) -> int:
     """See to every occasion that is due. Returns how many meetings had one."""
-    return sum(_sweep(session, occasion, now) for occasion in OCCASIONS)
+    reminded = sum(_sweep(session, occasion, now) for occasion in OCCASIONS)
+    return reminded + steps.sweep(session, now)
 
 
 def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
     due = session.execute(
-        select(Meeting.id, Meeting.starts_at, _moves())
+        select(Meeting.id, Meeting.starts_at, steps.moves_of())
         .where(
             Meeting.state == MeetingState.SCHEDULED.value,
             Meeting.starts_at <= now + occasion.opens,
@@ -74,15 +76,6 @@ def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
             )
             seen_to += 1
     return seen_to
-
-
-def _moves() -> ScalarSelect[int]:
-    """How often the invited have been told another time."""
-    return (
-        select(func.count())
-        .where(MeetingChange.meeting_id == Meeting.id, MeetingChange.action == "rescheduled")
-        .scalar_subquery()
-    )
 
 
 def _remind_of_reply(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
@@ -122,70 +115,6 @@ def _to_invited(
     post_to_invited(session, _message(meeting, occasion, now), standing(meeting), *wanted)
 
 
-def _remind_silent(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
-    silent = _asked(session, meeting)
-    if silent:
-        post(
-            session,
-            _message(meeting, occasion, now),
-            [
-                Addressee(
-                    recipient=f"invitation:{point.participation_id}",
-                    name=point.unit_name,
-                    address=point.unit_email,
-                    unit_id=point.unit_id,
-                    participation_id=point.participation_id,
-                )
-                for point in silent
-            ],
-        )
-
-
-def _tell_parents(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:
-    below: dict[int, list[SilentPoint]] = {}
-    for point in _asked(session, meeting):
-        if point.parent_id is not None:
-            below.setdefault(point.parent_id, []).append(point)
-    if below:
-        post(
-            session,
-            _message(meeting, occasion, now),
-            [
-                Addressee(
-                    recipient=f"unit:{parent_id}",
-                    name=points[0].parent_name or "",
-                    address=points[0].parent_email,
-                    unit_id=parent_id,
-                    own={"items": [_line(point) for point in points]},
-                )
-                for parent_id, points in below.items()
-            ],
-        )
-
-
-def _asked(session: Session, meeting: Meeting) -> list[SilentPoint]:
-    """The silent points, without the host's own main point: it is where the chair sits."""
-    return [
-        point
-        for point in silent_points(session, meeting.id)
-        if not (point.point_id == meeting.main_point_id and point.unit_id == meeting.host_unit_id)
-    ]
-
-
-def _line(point: SilentPoint) -> str:
-    """A silent point with whom to ring; without a telephone, that is said too."""
-    with speaking("vi"):
-        words = _("{unit}: {point}; {technician}, telephone {phone}")
-        if not point.technician_phone:
-            words = _("{unit}: {point}; no telephone is known")
-        return words.format(
-            unit=point.unit_name,
-            point=point.point_name,
-            technician=point.technician_name or _("technician"),
-            phone=point.technician_phone,
-        )
-
-
 def _message(meeting: Meeting, occasion: Occasion, now: datetime) -> Post:
     facts = facts_of(meeting)
     return Post(
@@ -204,6 +133,4 @@ NOTHING = timedelta(0)
 OCCASIONS = (
     Occasion("reminder_day", timedelta(days=1), timedelta(hours=2), _remind_of_reply),
     Occasion("reminder_hour", timedelta(hours=1), NOTHING, _remind_of_start),
-    Occasion("silent_point", timedelta(minutes=30), NOTHING, _remind_silent),
-    Occasion("silent_children", timedelta(minutes=10), NOTHING, _tell_parents),
 )

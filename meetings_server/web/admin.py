@@ -98,6 +98,13 @@ def admin_page(request: PageRequest) -> Response[str]:
         ),
         (
             Permission.UNIT_WRITE,
+            "/admin/escalation",
+            "bell-ringing",
+            _("Reminders by kind of meeting"),
+            _("Who is told when points have not checked in, and by which way."),
+        ),
+        (
+            Permission.UNIT_WRITE,
             "/admin/reorganisation",
             "sitemap",
             _("Reorganisations"),

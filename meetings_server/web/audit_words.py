@@ -50,6 +50,8 @@ SUBJECTS: dict[str, str] = {
     "external_identity": mark("Account at the login provider"),
     "second_factor": mark("Second factor of an account"),
     "recovery_code": mark("Recovery codes"),
+    "push_device": mark("Browser that may be notified"),
+    "escalation_step": mark("Step of the reminders"),
     "meeting": mark("Meeting"),
     "agenda_item": mark("Agenda item"),
     "participation": mark("Invitation and reply"),

@@ -8,3 +8,4 @@ import "./forms.js";
 import "./drafts.js";
 import "./search.js";
 import "./clock.js";
+import "./bell.js";

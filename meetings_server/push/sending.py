@@ -1,0 +1,325 @@
+"""Brings what waits for browsers to their push services, as long as the server runs.
+
+A message is encrypted for the one browser that it goes to (RFC 8291) and signed with the server's key
+(RFC 8292); the push service sees neither title nor text. Deliveries are claimed, retried and written
+down as mail is (`mail.claims`): 404 and 410 mean that the browser is gone, and it is removed; 429 and 5xx
+mean again later, not before `Retry-After`; other refusals are for good. What has not left when the
+occasion is over does not leave any more; what the push service holds ends with it (TTL).
+
+Each worker takes a few deliveries, closes the transaction, and only then calls out. No redirect is
+followed, and an address that the settings no longer allow is not called.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import http_ece
+import requests
+from anyio import to_thread
+from cryptography.hazmat.primitives.asymmetric import ec
+from litestar import Litestar
+from sqlalchemy import select, update
+
+from meetings_server.database import Database
+from meetings_server.mail import claims
+from meetings_server.mail.claims import Parcel
+from meetings_server.mail.letters import speaking, wording
+from meetings_server.mail.outbox import Channel, MailQueued
+from meetings_server.push.devices import PushDevice, forget, is_allowed
+from meetings_server.push.texts import padless, unpadded
+from meetings_server.push.vapid import Vapid, own_key
+from meetings_server.settings import Settings
+from rooms.kernel import Event, utcnow
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = (3.05, 5.0)
+"""Seconds to connect, and to answer; a server that is told to stop waits for it."""
+LONGEST_TTL = timedelta(hours=4)
+LONGEST_TEXT = 300
+"""Characters of title and text each; push services take 4096 bytes in all."""
+LONGEST_WAIT = timedelta(hours=1)
+"""What a push service may ask for by `Retry-After`."""
+STOP_SECONDS = 3.0
+
+GONE = frozenset({404, 410})
+TOO_MANY = 429
+SERVER_ERROR = 500
+TAKEN = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A browser as it is called. `None` in its place: it has been removed since."""
+
+    id: int
+    endpoint: str
+    public_key: str
+    auth_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a message: the status, or 0 where there was no answer, and what was said."""
+
+    status: int
+    said: str
+    wait: timedelta = timedelta(0)
+
+
+@dataclass
+class PushSender:
+    """Pushes until `stop()`. `clock` gives the present instant."""
+
+    db: Database
+    settings: Settings
+    clock: Callable[[], datetime] = utcnow
+    batch: int = 8
+    workers: int = 4
+    idle_seconds: float = 20
+    """How often to look for what became due by itself, such as a retry."""
+    timeout: tuple[float, float] = TIMEOUT
+    name: str = field(default_factory=lambda: uuid4().hex)
+    _awake: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: bool = False
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Rounds as long as there is something to push, then rest until woken."""
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                busy = await self.round()
+            except Exception:  # whatever it was: pushing must go on once it is over
+                log.exception("a round of pushing failed")
+                busy = False
+            if not busy:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.idle_seconds):
+                        await self._awake.wait()
+
+    async def round(self) -> bool:
+        """One claim for each worker. Whether anything was due."""
+        ready = await to_thread.run_sync(claims.anything_ready, self.db, self.clock(), Channel.PUSH)
+        if not ready:
+            return False
+        if not self.settings.push:
+            await to_thread.run_sync(claims.keep_all, self.db, Channel.PUSH)
+            return False
+        key = await to_thread.run_sync(own_key, self.db, self.settings, self.clock())
+        done = await asyncio.gather(
+            *(to_thread.run_sync(self._work, key) for _ in range(self.workers))
+        )
+        return any(done)
+
+    def _work(self, key: Vapid) -> int:
+        """Claim some and push them over connections that are kept meanwhile."""
+        parcels = claims.claim(self.db, self.name, self.clock(), self.batch, Channel.PUSH)
+        left = list(parcels)
+        try:
+            to = self._destinations(parcels)
+            with requests.Session() as line:
+                while left and not self._stopping and self._has_time(left[0]):
+                    parcel = left.pop(0)
+                    self._push(line, key, parcel, to.get(parcel.line))
+        finally:
+            claims.give_back(self.db, self.name, left)
+        return len(parcels)
+
+    def _has_time(self, parcel: Parcel) -> bool:
+        """Whether the claim outlives one more message."""
+        until = parcel.claimed_until
+        return until is not None and self.clock() + timedelta(seconds=sum(self.timeout)) < until
+
+    def _destinations(self, parcels: Sequence[Parcel]) -> dict[str, Destination]:
+        ids = [int(parcel.line.removeprefix("device:")) for parcel in parcels]
+        with self.db.reader() as session:
+            rows = session.execute(
+                select(
+                    PushDevice.id,
+                    PushDevice.endpoint,
+                    PushDevice.public_key,
+                    PushDevice.auth_secret,
+                ).where(PushDevice.id.in_(ids))
+            )
+            return {f"device:{row.id}": Destination(*row) for row in rows}
+
+    def _push(
+        self, line: requests.Session, key: Vapid, parcel: Parcel, to: Destination | None
+    ) -> None:
+        if to is None:
+            self._refused(parcel, Answer(410, "the browser was removed"), for_good=True)
+            return
+        if not is_allowed(to.endpoint, self.settings.push_services):
+            refusal = Answer(0, f"{urlsplit(to.endpoint).hostname} is not among the push services")
+            self._refused(parcel, refusal, for_good=True)
+            return
+        try:
+            answer = self._call(line, key, parcel, to)
+        except (
+            Exception
+        ) as mistake:  # ours: it is logged, shown in the ledger, and holds up no other
+            log.exception("push %s cannot be written", parcel.id)
+            answer = Answer(0, f"{type(mistake).__name__} {mistake}")
+        if answer.status in TAKEN:
+            claims.accepted(self.db, self.name, parcel, self.clock())
+            self._reached(to)
+        elif answer.status in GONE:
+            with self.db.transaction() as session:
+                forget(session, to.id)
+            self._refused(parcel, answer, for_good=True)
+        else:
+            again = answer.status in {0, TOO_MANY} or answer.status >= SERVER_ERROR
+            self._refused(parcel, answer, for_good=not again)
+
+    def _call(self, line: requests.Session, key: Vapid, parcel: Parcel, to: Destination) -> Answer:
+        now = self.clock()
+        body = encrypt(content_of(parcel), to.public_key, to.auth_secret)
+        headers = {
+            "authorization": key.authorization(to.endpoint, self.settings.push_contact_url, now),
+            "content-encoding": "aes128gcm",
+            "content-type": "application/octet-stream",
+            "ttl": str(int(time_to_live(parcel, now).total_seconds())),
+            "urgency": "high" if parcel.facts["urgent"] else "normal",
+            # A message that is sent twice after a crash takes the place of the first one.
+            "topic": padless(sha256(parcel.key.encode()).digest())[:32],
+        }
+        try:
+            with line.post(
+                to.endpoint,
+                data=body,
+                headers=headers,
+                timeout=self.timeout,
+                allow_redirects=False,
+                stream=True,
+                auth=_as_it_is,
+            ) as answer:
+                said = " ".join(f"{answer.status_code} {answer.reason or ''}".split())
+                return Answer(answer.status_code, said, _wait(answer.headers.get("retry-after")))
+        except requests.RequestException as trouble:
+            return Answer(0, _told(trouble))
+
+    def _reached(self, to: Destination) -> None:
+        with self.db.connection() as connection:
+            connection.execute(
+                update(PushDevice).where(PushDevice.id == to.id).values(reached_at=self.clock())
+            )
+
+    def _refused(self, parcel: Parcel, answer: Answer, *, for_good: bool) -> None:
+        claims.refused(
+            self.db,
+            self.name,
+            parcel,
+            self.clock(),
+            answer.said,
+            for_good=for_good,
+            at_least=answer.wait,
+        )
+
+
+def content_of(parcel: Parcel) -> bytes:
+    """What the browser shows, in the language of its person."""
+    title, text, facts = parcel.facts["told"]
+    with speaking(parcel.recipient.language):
+        told = {
+            "title": wording(title, facts, count=parcel.recipient.points)[:LONGEST_TEXT],
+            "text": wording(text, facts, count=parcel.recipient.points)[:LONGEST_TEXT],
+            "path": parcel.facts["path"],
+            "tag": sha256(parcel.key.encode()).hexdigest()[:16],
+            "at": int(parcel.written_at.timestamp() * 1000),
+            "language": parcel.recipient.language,
+        }
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def encrypt(content: bytes, public_key: str, auth_secret: str) -> bytes:
+    """The content for one browser alone, in one record (RFC 8291, 3.4 and 4)."""
+    own = ec.generate_private_key(ec.SECP256R1())
+    encrypted: bytes = http_ece.encrypt(
+        content,
+        salt=secrets.token_bytes(16),
+        private_key=own,
+        dh=unpadded(public_key),
+        auth_secret=unpadded(auth_secret),
+        version="aes128gcm",
+    )
+    return encrypted
+
+
+def time_to_live(parcel: Parcel, now: datetime) -> timedelta:
+    """How long the push service may keep it for a browser that is switched off."""
+    if parcel.expires_at is None:
+        return LONGEST_TTL
+    return max(timedelta(0), min(LONGEST_TTL, parcel.expires_at - now))
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps `requests` from putting what a .netrc says in place of our own authorization."""
+    return request
+
+
+def _wait(said: str | None) -> timedelta:
+    """`Retry-After` in seconds; a date, which push services do not use, counts for nothing."""
+    if said is None or not said.isascii() or not said.isdecimal():
+        return timedelta(0)
+    return min(LONGEST_WAIT, timedelta(seconds=int(said[:9])))
+
+
+def _told(trouble: Exception) -> str:
+    """Without the address: who knows it can push to the browser."""
+    kinds = {
+        requests.exceptions.SSLError: "the certificate of the push service is not trusted",
+        requests.exceptions.ProxyError: "the proxy did not let it through",
+        requests.exceptions.Timeout: "no answer in time",
+        requests.exceptions.ConnectionError: "no connection to the push service",
+    }
+    return next(
+        (words for kind, words in kinds.items() if isinstance(trouble, kind)),
+        type(trouble).__name__,
+    )
+
+
+@asynccontextmanager
+async def pushing(app: Litestar) -> AsyncIterator[None]:
+    """The sender as a part of the running server: woken after each commit that queued something."""
+    database: Database = app.state.database
+    sender = PushSender(database, app.state.settings)
+    loop = asyncio.get_running_loop()
+
+    def hint(events: Sequence[Event]) -> None:
+        if any(isinstance(event, MailQueued) for event in events):
+            loop.call_soon_threadsafe(sender.wake)
+
+    database.hints.append(hint)
+    task = asyncio.create_task(sender.run(), name="push-sender")
+    try:
+        yield
+    finally:
+        database.hints.remove(hint)
+        sender.stop()
+        with suppress(asyncio.CancelledError):
+            await _ended(task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await asyncio.shield(task)
+    except TimeoutError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
