@@ -11,6 +11,8 @@ from meetings_server.api import attendance as api_attendance
 from meetings_server.api import audit as api_audit
 from meetings_server.api import calendars as api_calendars
 from meetings_server.api import directives as api_directives
+from meetings_server.api import help_calls as api_help_calls
+from meetings_server.api import host_messages as api_host_messages
 from meetings_server.api import line_tests as api_line_tests
 from meetings_server.api import meetings as api_meetings
 from meetings_server.api import minutes as api_minutes
@@ -19,6 +21,7 @@ from meetings_server.api import points as api_points
 from meetings_server.api import reference
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
+from meetings_server.api import video as api_video
 from meetings_server.api.calls import PROBLEMS
 from meetings_server.api.scopes import PREFIX, ask_for_scopes
 from meetings_server.live import roster, socket
@@ -40,6 +43,8 @@ from meetings_server.web import (
     feeds,
     go_decisions,
     health,
+    help_desk,
+    host_messages,
     invitations,
     escalation,
     kiosk,
@@ -76,6 +81,7 @@ from meetings_server.web import (
     today,
     tokens,
     units,
+    video,
     why,
 )
 
@@ -142,6 +148,9 @@ PLACES = [
     minutes,
     minutes_editing,
     tasks,
+    help_desk,
+    host_messages,
+    video,
 ]
 
 # Calls for programs, below /api/v1.
@@ -160,6 +169,9 @@ CALLS = [
     api_search,
     api_units,
     api_minutes,
+    api_help_calls,
+    api_host_messages,
+    api_video,
 ]
 
 

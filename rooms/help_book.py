@@ -87,7 +87,7 @@ class HelpBook:
         if not self._changes:
             return
         running = self._read(sorted({change.key for change in self._changes}))
-        touched: list[_Call] = []
+        touched: dict[int, _Call] = {}
         for change in self._changes:
             call = running.get(change.key)
             if change.needs:
@@ -98,10 +98,10 @@ class HelpBook:
             elif call is not None:
                 _ended(call, change)
                 del running[change.key]
-            if call is not None and not any(call is other for other in touched):
-                touched.append(call)
+            if call is not None:
+                touched[id(call)] = call
         self._changes.clear()
-        self._put([call for call in touched if call.changed])
+        self._put([call for call in touched.values() if call.changed])
 
     def _read(self, keys: Sequence[_Key]) -> dict[_Key, _Call]:
         rows = self._connection.execute(
@@ -123,6 +123,7 @@ class HelpBook:
 
     def _put(self, calls: list[_Call]) -> None:
         new = [call for call in calls if call.id is None]
+        known = [call for call in calls if call.id is not None]
         if new:
             made = self._connection.scalars(
                 insert(HelpCall).returning(HelpCall.id, sort_by_parameter_order=True),
@@ -130,7 +131,6 @@ class HelpBook:
             )
             for call, call_id in zip(new, made.all(), strict=True):
                 call.id = call_id
-        known = [call for call in calls if call not in new]
         if known:
             self._connection.execute(
                 _UPDATE, [{"of_call": c.id} | {n: c.facts[n] for n in _FACTS} for c in known]

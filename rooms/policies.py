@@ -98,7 +98,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | _READ,
     Role.OPERATOR: frozenset({Permission.ATTENDANCE_WRITE}) | _READ,
     Role.TECHNICIAN: frozenset(
-        {Permission.ATTENDANCE_WRITE, Permission.POINT_WRITE, Permission.MEETING_GO}
+        {
+            Permission.ATTENDANCE_WRITE,
+            Permission.POINT_WRITE,
+            Permission.MEETING_GO,
+            Permission.HELP_WRITE,
+            Permission.MESSAGE_WRITE,
+        }
     )
     | _READ,
     Role.OFFICIAL: frozenset(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from rooms.attendance import CheckIn, Presence, Source, check_in_opens_at, standing_invitation
@@ -317,20 +317,15 @@ class _People:
         found: dict[tuple[int, str], set[int]] = {}
         if not people:
             return found
-        folded = {fold(person.name) for person in people}
-        written = {person.name for person in people}
+        wanted = {fold(person.name) for person in people}
         for meeting_id, point_id, point, unit in self._session.execute(
             select(Participation.meeting_id, BridgePoint.id, BridgePoint.name, Unit.name)
             .join(BridgePoint, BridgePoint.id == Participation.point_id)
             .join(Unit, Unit.id == Participation.unit_id)
-            .where(
-                Participation.meeting_id.in_(meetings),
-                standing_invitation(),
-                or_(Unit.folded.in_(folded), BridgePoint.name.in_(written)),
-            )
+            .where(Participation.meeting_id.in_(meetings), standing_invitation())
         ):
-            for name in (point, unit):
-                found.setdefault((meeting_id, fold(name)), set()).add(point_id)
+            for name in {fold(point), fold(unit)} & wanted:
+                found.setdefault((meeting_id, name), set()).add(point_id)
         return found
 
     def move(self, one: VideoSaid, answer: Heard) -> None:

@@ -134,11 +134,10 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def connection_by_key(session: Session, key: str) -> VideoConnection:
+def connection_by_key(session: Session, key: str, *, locked: bool = False) -> VideoConnection:
     """The active connection of an address. Raises `UnknownVideoConnection`."""
-    found = session.scalars(
-        select(VideoConnection).where(VideoConnection.key == key, VideoConnection.active)
-    ).first()
+    query = select(VideoConnection).where(VideoConnection.key == key, VideoConnection.active)
+    found = session.scalars(query.with_for_update() if locked else query).first()
     if found is None:
         raise UnknownVideoConnection
     return found
@@ -225,3 +224,28 @@ def secrets_of(connection: VideoConnection, now: datetime) -> list[str]:
 def note_error(connection: VideoConnection, code: str, now: datetime) -> None:
     """Remember what was wrong with a request, for whoever looks after the connection."""
     connection.last_error, connection.last_error_at = code, now
+
+
+def trial_of(connection: VideoConnection, now: datetime) -> dict[str, object]:
+    """A body in our own words that says nothing of any meeting: it tells whether the way is open."""
+    return {
+        "events": [
+            {
+                "id": f"test-{secrets.token_hex(8)}",
+                "type": "joined",
+                "room": f"test-{connection.key}",
+                "participant": {"id": "test", "name": "Test"},
+                "observed_at": now.isoformat(),
+            }
+        ]
+    }
+
+
+def last_events(session: Session, connection_id: int, most: int) -> Sequence[VideoEvent]:
+    """What came over a connection, the newest first."""
+    return session.scalars(
+        select(VideoEvent)
+        .where(VideoEvent.connection_id == connection_id)
+        .order_by(VideoEvent.received_at.desc(), VideoEvent.id.desc())
+        .limit(most)
+    ).all()

@@ -111,6 +111,13 @@ def admin_page(request: PageRequest) -> Response[str]:
             _("Merge, split, move and rename units on a day, with a preview."),
         ),
         (
+            Permission.UNIT_WRITE,
+            "/admin/video",
+            "video",
+            _("Video systems"),
+            _("They report by themselves who has joined and left."),
+        ),
+        (
             Permission.PERSON_WRITE,
             "/admin/health",
             "heart-rate-monitor",

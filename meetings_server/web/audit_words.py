@@ -54,6 +54,8 @@ SUBJECTS: dict[str, str] = {
     "escalation_step": mark("Step of the reminders"),
     "meeting": mark("Meeting"),
     "agenda_item": mark("Agenda item"),
+    "host_message": mark("Message of the host"),
+    "video_connection": mark("Connection of a video system"),
     "participation": mark("Invitation and reply"),
     "meeting_paper": mark("Meeting paper"),
     "minutes": mark("Minutes"),

@@ -17,6 +17,9 @@ from meetings_server.database import Database
 from meetings_server.errors import wants_problem
 from meetings_server.live.running import check_in
 from meetings_server.reading import read_instant, read_number
+from meetings_server.web.during_words import TROUBLES
+from meetings_server.web.host_messages import point_notices
+from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
 from rooms.attendance import (
     CheckIn,
@@ -94,6 +97,8 @@ def _context(
         "people": _people_of(session, unit.id, participation),
         "line": time_line(session, meeting_id, point_id),
         "closed": meeting.state not in AWAITED,
+        "troubles": words(TROUBLES),
+        **point_notices(session, meeting_id, point_id),
         "decision": standing_decision(session, meeting),
     }
 
@@ -184,6 +189,7 @@ def said_in(
         if "head_of_delegation" in form
         else None,
         note=text_of(form, "note") if "note" in form else None,
+        trouble=text_of(form, "trouble"),
         observed_at=_instant(text_of(form, "observed_at")),
     )
 

@@ -10,6 +10,7 @@ import { keep, keptAt } from "./offline.js";
 
 const REPORTABLE = ["ready", "present", "lost", "needs_help", "left"];
 const WITH_NOTE = ["needs_help", "lost"];
+const TROUBLES = Array.from(document.querySelectorAll("[data-trouble]"), (button) => button.dataset.note);
 
 const island = JSON.parse(document.getElementById("check-in-data").textContent);
 const at = (id) => document.getElementById(id);
@@ -32,6 +33,8 @@ form?.addEventListener("submit", async (event) => {
   if (headcount !== "") said.headcount = Number(headcount);
   said.head_of_delegation = form.elements.head_of_delegation.value.trim();
   if (WITH_NOTE.includes(wanted)) said.note = form.elements.note.value.trim();
+  const { trouble, note } = event.submitter?.dataset ?? {};
+  if (trouble) Object.assign(said, { trouble, note: TROUBLES.includes(said.note) ? note : said.note || note });
   try {
     await queue.add({ to: location.pathname, meeting: island.meeting, point: island.point, said });
   } catch {
