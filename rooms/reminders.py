@@ -25,7 +25,7 @@ from rooms.hierarchy import Unit
 from rooms.kernel import Base, Event, civil_day, record
 from rooms.meetings import AWAITED, Meeting, Participation, visible_meeting
 from rooms.people import Person
-from rooms.policies import Actor, NotPermitted, Permission
+from rooms.policies import Actor, NotPermitted, Permission, governed, holds
 
 AGAIN_AFTER = timedelta(minutes=10)
 NEEDS_NONE = frozenset({Presence.PRESENT.value, Presence.NEEDS_HELP.value})
@@ -71,9 +71,25 @@ class Reminded:
     there: int
 
 
-def may_remind(session: Session, actor: Actor, meeting: Meeting, on: datetime) -> bool:
+def may_remind(session: Session, actor: Actor, meeting: Meeting, now: datetime) -> bool:
     """Whether there is any point that the actor might remind."""
-    return bool(_remindable(session, actor, meeting, on))
+    if meeting.state not in AWAITED:
+        return False
+    on = civil_day(now)
+    if meeting.chair_id == actor.principal_id or holds(
+        session, actor, Permission.ATTENDANCE_WRITE, meeting.host_unit_id, on
+    ):
+        return True
+    some = (
+        select(Participation.point_id)
+        .where(
+            Participation.meeting_id == meeting.id,
+            standing_invitation(),
+            governed(actor, Permission.ATTENDANCE_WRITE, Participation.unit_id, on),
+        )
+        .limit(1)
+    )
+    return session.scalar(some) is not None
 
 
 def remind(
@@ -131,7 +147,7 @@ def remind(
     return Reminded(told, len(lately), len(asked) - len(absent))
 
 
-def _remindable(session: Session, actor: Actor, meeting: Meeting, now: datetime) -> Collection[int]:
+def _remindable(session: Session, actor: Actor, meeting: Meeting, now: datetime) -> frozenset[int]:
     if meeting.chair_id == actor.principal_id:
         return frozenset(
             session.scalars(

@@ -136,9 +136,7 @@ def _nearest(place: Place, seats: Sequence[Place]) -> int:
 
 
 def make_nation(session: Session, now: datetime, points: int = POINTS) -> City:
-    """The units with a bridge point each; a secretary, a chair and a technician of the nation, and
-    the secretary of the first province, `thuky.tinh`.
-    """
+    """The units with a bridge point each, and people of the nation and of the first province."""
     rows = nation_rows(points)
     nation = settle_units(session, rows)
     for username, name, code, role in (

@@ -2,10 +2,10 @@
 
 The page brings totals, levels and groups as they stand, so that something is there before a script
 runs. What never changes during a meeting (names, telephones, coordinates) the script fetches once
-from the live part, and the states come over the websocket.
+from the live part, and the states come over the websocket. What the board asks beside that stands in
+`board_day`.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Response, get
@@ -14,16 +14,16 @@ from sqlalchemy.orm import joinedload
 from meetings_server.database import Database
 from meetings_server.i18n import _, mark
 from meetings_server.live.roster import Scoped
+from meetings_server.web.board_day import HANDLERS as WHILE_OPEN
+from meetings_server.web.board_day import notes_of, reminders_of
 from meetings_server.web.meeting_words import LEVELS
 from meetings_server.web.pages import PageRequest, render
-from rooms.attendance import Presence
 from rooms.hierarchy import Node, Tree, load_tree
 from rooms.kernel import civil_day, utcnow
 from rooms.meetings import Meeting, visible_meeting
-from rooms.rollup import Attendance, Counts, PointNow, Scope, attendance, visible_scope
-
-TELLING = frozenset({Presence.LOST, Presence.NEEDS_HELP, Presence.LEFT})
-"""States whose note the board shows."""
+from rooms.reminders import may_remind
+from rooms.rollup import Counts, Scope, visible_scope
+from rooms.tally import Tally, tally
 
 SHOWN_STATES: dict[str, str] = {
     "needs_help": mark("Needs help"),
@@ -36,74 +36,11 @@ SHOWN_STATES: dict[str, str] = {
 }
 """In the order in which they ask for attention."""
 
-
-@dataclass(slots=True)
-class Group:
-    """A line of the roll-up: a unit with everything below it, or the units of a level without one."""
-
-    key: str
-    name: str
-    counts: Counts = field(default_factory=Counts)
-
-
-def groups_of(found: Attendance, scope: Scope) -> list[Group]:
-    """The points of a scope by the units right below its top; single units together by level.
-
-    The script groups by the same rule, see `groupOf` in `board-model.js`.
-    """
-    tops = _tops(found.tree, scope)
-    groups: dict[str, Group] = {}
-    for point in found.points:
-        unit = found.tree.by_id[point.unit_id]
-        key = _group_key(found, tops, unit)
-        if key not in groups:
-            name = _(LEVELS.get(unit.level, unit.level)) if key.startswith("level:") else ""
-            groups[key] = Group(key, name or found.tree.by_code[key].name)
-        groups[key].counts.invited += 1
-        groups[key].counts.count(point.state)
-    order = {node.code: number for number, node in enumerate(found.tree.by_id.values())}
-    return sorted(groups.values(), key=lambda group: order.get(group.key, -1))
-
-
-def _tops(tree: Tree, scope: Scope) -> set[int]:
-    return {node.id for node in (scope.roots or tree.roots)}
-
-
-def _group_key(found: Attendance, tops: set[int], unit: Node) -> str:
-    counted = found.rollup.units
-    if unit.id not in tops:
-        if unit.id in counted:
-            return unit.code
-        if unit.parent_id in counted and unit.parent_id not in tops:
-            return found.tree.by_id[unit.parent_id].code
-    return f"level:{unit.level}"
-
-
-def _totals(points: list[PointNow]) -> dict[str, int]:
-    """Points by shown state, and the headcount of those who are there."""
-    totals = dict.fromkeys(SHOWN_STATES, 0)
-    for point in points:
-        totals[point.state] += 1
-    there = {Presence.PRESENT.value, Presence.LATE.value}
-    people = sum(point.headcount or 0 for point in points if point.state in there)
-    return totals | {"people": people, "all": len(points)}
-
-
-def _levels(found: Attendance) -> list[dict[str, Any]]:
-    ordered = [level for level in found.tree.levels if level in found.rollup.levels]
-    return [
-        {"key": level, "name": _(LEVELS.get(level, level)), "counts": found.rollup.levels[level]}
-        for level in ordered
-    ]
-
-
-def _notes(points: list[PointNow]) -> dict[str, list[str]]:
-    """What points said with a state that calls for attention: id → [note, head of delegation]."""
-    return {
-        str(point.point_id): [point.note, point.head_of_delegation]
-        for point in points
-        if point.state in TELLING and (point.note or point.head_of_delegation)
-    }
+REPLIES: dict[str, str] = {
+    "accepted": mark("will attend"),
+    "declined": mark("has declined"),
+    "pending": mark("has not replied"),
+}
 
 
 @get("/meetings/{meeting_id:int}/board", include_in_schema=False, sync_to_thread=True)
@@ -111,7 +48,8 @@ def board_page(
     request: PageRequest, db: Database, meeting_id: int, unit: Scoped = None
 ) -> Response[str]:
     """The board of the widest scope that the person may see, or of the unit that `?scope=` names."""
-    today = civil_day(utcnow())
+    now = utcnow()
+    today = civil_day(now)
     with db.reader() as session:
         actor = request.user.actor
         meeting = visible_meeting(
@@ -119,39 +57,92 @@ def board_page(
         )
         tree = load_tree(session, meeting.day)
         shown = visible_scope(session, actor, meeting, tree, today, unit or None)
-        found = attendance(session, meeting, shown, tree=tree)
+        areas = Areas(tree, shown)
+        found = tally(session, meeting, tree, shown, areas.groups)
+        island = {
+            "meeting": meeting.id,
+            "state": meeting.state,
+            # Without a scope in the address the live part finds the widest by the same rule.
+            "scope": unit or "",
+            "may_remind": may_remind(session, actor, meeting, now),
+            "notes": notes_of(session, meeting, shown),
+            "reminders": reminders_of(session, meeting, shown),
+            **areas.words(found),
+        }
         return render(
             request,
             "board.html",
             meeting=meeting,
             scope=shown,
-            totals=_totals(found.points),
-            levels=_levels(found),
-            groups=groups_of(found, shown),
+            totals=_totals(found),
+            levels=_levels(found, tree),
+            groups=areas.rows(found),
             states=[(state, _(word)) for state, word in SHOWN_STATES.items()],
-            island=_island(found, shown, unit or ""),
+            replies=[(reply, _(word)) for reply, word in REPLIES.items()],
+            island=island,
         )
 
 
-def _island(found: Attendance, scope: Scope, asked: str) -> dict[str, Any]:
-    """What the script needs at once and the page does not show as text.
+class Areas:
+    """The units one level below the tops of a scope; the script groups by the same rule.
 
-    `asked` is the scope of the address: without one the live part finds the widest by the same rule.
+    A unit with others below it is an area with all of them. Those without any stand together by
+    level where there are areas beside them (the departments of a city), else each alone (the wards of
+    a district). A top's own points stand by its level.
     """
-    units = {found.tree.by_id[unit_id].code: unit_id for unit_id in found.rollup.units}
-    return {
-        "meeting": found.meeting.id,
-        "state": found.meeting.state,
-        "scope": asked,
-        "revision": found.revision,
-        "tops": [found.tree.by_id[unit_id].code for unit_id in _tops(found.tree, scope)],
-        "units": {code: found.tree.by_id[unit_id].name for code, unit_id in units.items()},
-        "labels": {
-            code: _without_kind(found.tree.by_id[unit_id]) for code, unit_id in units.items()
-        },
-        "levels": {level: _(LEVELS.get(level, level)) for level in found.rollup.levels},
-        "notes": _notes(found.points),
-    }
+
+    def __init__(self, tree: Tree, scope: Scope) -> None:
+        self.tree = tree
+        self.tops = {node.id: node for node in (scope.roots or tree.roots)}
+
+    @property
+    def groups(self) -> dict[int, str]:
+        """By unit: the code of its area, or `level:` and a level."""
+        return self.tree.once(("areas", tuple(self.tops)), self._groups)
+
+    def _groups(self) -> dict[int, str]:
+        children = self.tree.children
+        mixed = {
+            top_id: any(children.get(child.id) for child in children.get(top_id, ()))
+            for top_id in self.tops
+        }
+        groups: dict[int, str] = {}
+        # Parents come before their children.
+        for node in self.tree.by_id.values():
+            above = node.parent_id
+            if node.id in self.tops or (above in self.tops and self._alone(node, mixed)):
+                groups[node.id] = f"level:{node.level}"
+            elif above in self.tops:
+                groups[node.id] = node.code
+            elif above in groups:
+                groups[node.id] = groups[above]
+        return groups
+
+    def _alone(self, node: Node, mixed: dict[int, bool]) -> bool:
+        return mixed[node.parent_id or 0] and not self.tree.children.get(node.id)
+
+    def rows(self, found: Tally) -> list[tuple[str, str, Counts]]:
+        """Key, name and counts, in the order of the tree."""
+        order = {node.code: number for number, node in enumerate(self.tree.by_id.values())}
+        keys = sorted(map(str, found.groups), key=lambda key: order.get(key, -1))
+        return [(key, self._name(key), found.groups[key]) for key in keys]
+
+    def _name(self, key: str) -> str:
+        kind, _colon, level = key.partition(":")
+        return _(LEVELS.get(level, level)) if kind == "level" else self.tree.by_code[key].name
+
+    def words(self, found: Tally) -> dict[str, Any]:
+        """Names that the script needs beside those of the roster."""
+        inner = [node for node in self.tree.by_id.values() if self.tree.children.get(node.id)]
+        tops = list(self.tops.values())
+        return {
+            "tops": [node.code for node in tops],
+            "whole": tops[0].name if len(tops) == 1 else _("Everything"),
+            "labels": {
+                node.code: short for node in inner if (short := _without_kind(node)) != node.name
+            },
+            "levels": {level: _(LEVELS.get(level, level)) for level in found.levels},
+        }
 
 
 def _without_kind(unit: Node) -> str:
@@ -161,18 +152,18 @@ def _without_kind(unit: Node) -> str:
     return unit.name
 
 
-@get("/meetings/{meeting_id:int}/board/notes", include_in_schema=False, sync_to_thread=True)
-def board_notes(
-    request: PageRequest, db: Database, meeting_id: int, unit: Scoped = None
-) -> dict[str, list[str]]:
-    """The notes that go with lost lines and requests for help, by id of the point."""
-    today = civil_day(utcnow())
-    with db.reader() as session:
-        actor = request.user.actor
-        meeting = visible_meeting(session, actor, meeting_id, today)
-        tree = load_tree(session, meeting.day)
-        shown = visible_scope(session, actor, meeting, tree, today, unit or None)
-        return _notes(attendance(session, meeting, shown, tree=tree).points)
+def _totals(found: Tally) -> dict[str, int]:
+    """Points by shown state, in all, and the headcount of those who are there."""
+    states = {state: found.states[state] for state in SHOWN_STATES}
+    return states | {"people": found.people, "all": found.invited}
 
 
-HANDLERS = [board_page, board_notes]
+def _levels(found: Tally, tree: Tree) -> list[dict[str, Any]]:
+    ordered = [level for level in tree.levels if level in found.levels]
+    return [
+        {"key": level, "name": _(LEVELS.get(level, level)), "counts": found.levels[level]}
+        for level in ordered
+    ]
+
+
+HANDLERS = [board_page, *WHILE_OPEN]

@@ -1,10 +1,11 @@
-// The lists of the board: requests for help on top, every point as a tile, and the table of points.
+// The smaller lists of the board: requests for help on top, points as tiles, the areas with their figures.
 import { clockTime, t } from "./i18n.js";
 import { icon } from "./messages.js";
 
-const ROWS = matchMedia("(width < 40rem)").matches ? 12 : 50;
-const ROWS_MORE = 240;
 const PULSING = 1700;
+const MOST_HELP = 24;
+/** More tiles than this are no picture any more; the map then stands for them. */
+const MOST_TILES = 1500;
 
 /** An element with a class and children (text or elements). */
 export function make(name, className = "", ...children) {
@@ -22,15 +23,24 @@ export function callLink(phone) {
   return link;
 }
 
+export function write(element, value) {
+  const text = String(value);
+  if (!element || element.textContent === text) return false;
+  element.textContent = text;
+  return true;
+}
+
 /** What is known of a point beside its state: since when, how many, who leads, what was written or replied. */
-export function lastWord(model, fact, { state, since, headcount }) {
+export function lastWord(model, index) {
+  const fact = model.points[index];
+  const state = model.stateOf(index);
   const said = model.notes.get(fact.id);
   const parts = [];
-  if (since) parts.push(t("word.since", { time: clockTime(since) }));
+  if (!Number.isNaN(model.since[index])) parts.push(t("word.since", { time: clockTime(new Date(model.since[index])) }));
   if (said?.note && ["lost", "needs_help", "left"].includes(state)) parts.push(`“${said.note}”`);
-  if (headcount !== null && headcount !== undefined) parts.push(t("word.people", { n: headcount }));
+  if (model.heads[index] >= 0) parts.push(t("word.people", { n: model.heads[index] }));
   if (state === "invited") {
-    parts.push(t(`reply.${fact.reply || "pending"}`) + (fact.reason ? `: “${fact.reason}”` : ""));
+    parts.push(t(`reply.${fact.reply}`) + (fact.reason ? `: “${fact.reason}”` : ""));
     if (fact.delegate) parts.push(t("reply.delegate", { name: fact.delegate }));
   }
   return parts.join(" · ");
@@ -38,19 +48,20 @@ export function lastWord(model, fact, { state, since, headcount }) {
 
 /** Requests for help as cards, the longest waiting first. */
 export function drawHelp(model, panel) {
-  const waiting = model.listed("needs_help").sort((a, b) => a.standing.since - b.standing.since);
+  const waiting = model.waiting();
   panel.hidden = waiting.length === 0;
-  panel.querySelector("[data-help-count]").textContent = waiting.length;
-  const list = panel.querySelector("#help-list");
-  list.replaceChildren(
-    ...waiting.slice(0, 24).map(({ fact, standing }) => {
+  write(panel.querySelector("[data-help-count]"), waiting.length);
+  panel.querySelector("#help-list").replaceChildren(
+    ...waiting.slice(0, MOST_HELP).map((index) => {
+      const fact = model.points[index];
       const said = model.notes.get(fact.id);
+      const since = t("word.since", { time: clockTime(new Date(model.since[index])) });
       const card = make(
         "li",
         "help-card",
-        make("div", "spread", make("strong", "", fact.unitName), standing.since && make("span", "soft nowrap", t("word.since", { time: clockTime(standing.since) }))),
+        make("div", "spread", make("strong", "", fact.unitName), make("span", "soft nowrap", since)),
         said?.note ? make("p", "help-note", said.note) : null,
-        make("div", "row-line small", make("span", "soft", fact.area || fact.name), make("span", "soft", fact.technician), callLink(fact.phone)),
+        make("div", "row-line small", make("span", "soft", model.areaOf(fact) || fact.name), make("span", "soft", fact.technician), callLink(fact.phone)),
       );
       card.dataset.point = fact.id;
       return card;
@@ -58,71 +69,81 @@ export function drawHelp(model, panel) {
   );
 }
 
-/** Every point as a small square, by group. */
+/** Every point of the area that is shown as a small square; none where there are too many. */
 export class Tiles {
-  #box;
+  #panel;
   #model;
   #tiles = new Map();
   #groups = new Map();
 
-  constructor(box, model) {
-    this.#box = box;
+  constructor(panel, model) {
+    this.#panel = panel;
     this.#model = model;
   }
 
-  build() {
-    const order = new Map();
-    for (const fact of this.#model.points.values()) {
-      if (!order.has(fact.group)) order.set(fact.group, []);
-      order.get(fact.group).push(fact);
-    }
+  build(focus) {
+    const blocks = new Map();
+    const { units, points } = this.#model;
+    const unit = focus && units.get(focus);
     this.#tiles.clear();
     this.#groups.clear();
-    const blocks = [...order].map(([group, facts]) => {
-      const picture = make("div", "tiles-box");
-      picture.setAttribute("role", "img");
-      for (const fact of facts) {
-        const tile = make("i", "state-dot");
-        tile.dataset.point = fact.id;
-        this.#tiles.set(fact.id, tile);
-        picture.append(tile);
-      }
-      const figure = make("span", "tile-figure");
-      const head = make("div", "tile-head", make("span", "tile-name clip", this.#model.groupName(group)), figure);
-      const block = make("div", "tile-group", head, picture);
-      block.dataset.tileGroup = group;
-      this.#groups.set(group, { block, figure, picture });
-      return block;
+    const inside = [];
+    points.forEach((fact, index) => {
+      if (!unit || (fact.place >= unit.from && fact.place < unit.to)) inside.push(index);
     });
-    this.#box.replaceChildren(...blocks);
+    this.#panel.hidden = inside.length > MOST_TILES;
+    if (this.#panel.hidden) {
+      this.#panel.querySelector("#tiles").replaceChildren();
+      return;
+    }
+    for (const index of inside) {
+      const fact = points[index];
+      const below = this.#model.below(focus, index);
+      const group = below?.inner ? below.code : `level:${fact.level}`;
+      if (!blocks.has(group)) {
+        const figure = make("span", "tile-figure");
+        const name = below?.inner ? below.name : this.#model.levelName(fact.level);
+        const picture = make("div", "tiles-box");
+        picture.setAttribute("role", "img");
+        const block = make("div", "tile-group", make("div", "tile-head", make("span", "tile-name clip", name), figure), picture);
+        block.dataset.tileGroup = group;
+        blocks.set(group, block);
+        this.#groups.set(group, { block, figure, picture, name });
+      }
+      const tile = make("i", "state-dot");
+      tile.dataset.point = fact.id;
+      this.#tiles.set(index, tile);
+      this.#groups.get(group).picture.append(tile);
+    }
+    this.#panel.querySelector("#tiles").replaceChildren(...blocks.values());
     this.repaint(this.#tiles.keys());
+    this.count(this.#model.groups(focus));
   }
 
-  repaint(ids) {
-    for (const id of ids) {
-      const tile = this.#tiles.get(id);
-      const wanted = `state-dot state-${this.#model.standing(id).state}`;
+  repaint(indices) {
+    for (const index of indices) {
+      const tile = this.#tiles.get(index);
+      const wanted = `state-dot state-${this.#model.stateOf(index)}`;
       if (tile && tile.className !== wanted) tile.className = wanted;
     }
   }
 
-  pulse(ids) {
-    for (const id of ids) pulse(this.#tiles.get(id));
+  repaintAll() {
+    this.repaint(this.#tiles.keys());
   }
 
+  pulse(indices) {
+    for (const index of indices) pulse(this.#tiles.get(index));
+  }
+
+  /** `groups` as the model gives them. */
   count(groups) {
-    for (const [group, { block, figure, picture }] of this.#groups) {
-      const { present = 0, invited = 0 } = groups.get(group) ?? {};
-      const text = `${present}/${invited}`;
-      if (figure.textContent === text) continue;
-      figure.textContent = text;
-      block.classList.toggle("complete", present === invited);
-      picture.setAttribute("aria-label", t("tiles.group", { name: this.#model.groupName(group), present, invited }));
+    for (const { key, counts } of groups) {
+      const found = this.#groups.get(key);
+      if (!found || !write(found.figure, `${counts.there}/${counts.all}`)) continue;
+      found.block.classList.toggle("complete", counts.there === counts.all);
+      found.picture.setAttribute("aria-label", t("tiles.group", { name: found.name, present: counts.there, invited: counts.all }));
     }
-  }
-
-  only(group) {
-    for (const [key, { block }] of this.#groups) block.classList.toggle("dimmed", group !== null && key !== group);
   }
 }
 
@@ -133,83 +154,106 @@ export function pulse(element) {
   setTimeout(() => element.classList.remove("just-changed"), PULSING);
 }
 
-/** The table of points: absent, present, all or one state; capped, with a button for more. */
-export class PointTable {
-  kind = "absent";
-  group = null;
+/** The areas one level below what is shown, with their figures; sorted by a press on a column. */
+export class GroupTable {
+  #table;
   #model;
-  #section;
-  #most = ROWS;
+  #groups = [];
   #rows = new Map();
+  /** `column-up`, `column-down`, or null: the order of the tree. */
+  sorting = null;
 
-  constructor(section, model) {
-    this.#section = section;
+  constructor(table, model) {
+    this.#table = table;
     this.#model = model;
-    section.querySelector("#list-more").addEventListener("click", () => {
-      this.#most += ROWS_MORE;
-      this.draw();
-    });
   }
 
-  choose(kind, group) {
-    this.kind = kind;
-    this.group = group;
-    this.#most = ROWS;
-    this.draw();
-  }
-
-  draw() {
-    const found = this.#model.listed(this.kind, this.group);
-    const title = ["absent", "present", "all"].includes(this.kind) ? t(`list.${this.kind}`) : t(`state.${this.kind}`);
-    this.#section.querySelector("[data-list-title]").textContent = title;
-    this.#section.querySelector("[data-list-count]").textContent = found.length;
-    const rows = found.slice(0, this.#most).map((row) => this.#row(row));
-    const body = this.#section.querySelector("tbody");
-    // Rows that stay are moved, not made anew, so that focus and selection survive a change.
-    if (rows.length !== body.children.length || rows.some((row, index) => body.children[index] !== row)) body.replaceChildren(...rows);
-    const shown = new Set(found.slice(0, this.#most).map(({ fact }) => fact.id));
-    for (const id of [...this.#rows.keys()]) if (!shown.has(id)) this.#rows.delete(id);
-    const rest = found.length - rows.length;
-    this.#section.querySelector("[data-list-more]").textContent = rest > 0 ? t("list.rest", { n: rest }) : found.length ? "" : t("list.none");
-    this.#section.querySelector("#list-more").hidden = rest <= 0;
-  }
-
-  #row({ fact, standing }) {
-    const word = lastWord(this.#model, fact, standing);
-    const key = `${standing.state}|${word}`;
-    let row = this.#rows.get(fact.id);
-    if (!row) {
-      row = make("tr");
-      row.dataset.point = fact.id;
-      const name = make("th", "", make("span", "", fact.unitName), fact.area && fact.area !== fact.unitName ? make("span", "soft row-area", fact.area) : null);
-      name.scope = "row";
-      row.append(name, labelled("list.state"), labelled("list.word"), labelled("list.phone", make("span", "", fact.technician ? `${fact.technician} ` : "", callLink(fact.phone))));
-      this.#rows.set(fact.id, row);
+  draw(groups, chosen) {
+    this.#groups = groups;
+    const keys = new Set(groups.map(({ key }) => key));
+    for (const [key, row] of this.#rows) {
+      if (keys.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
     }
-    if (row.dataset.key !== key) {
-      row.dataset.key = key;
-      row.children[1].replaceChildren(make("span", `state state-${standing.state}`, t(`state.${standing.state}`)));
-      row.children[2].replaceChildren(make("span", "", word));
+    for (const row of this.#table.tBodies[0].rows) if (!this.#rows.has(row.dataset.group)) keys.has(row.dataset.group) ? this.#rows.set(row.dataset.group, row) : row.remove();
+    for (const { key, name, counts } of groups) {
+      if (!this.#rows.has(key)) this.#rows.set(key, this.#row(key, name));
+      this.#fill(this.#rows.get(key), counts);
+      this.#rows.get(key).querySelector("[data-filter-group]").setAttribute("aria-pressed", key === chosen);
     }
+    this.#order();
+  }
+
+  #row(key, name) {
+    const press = make("button", "link-button", name);
+    press.type = "button";
+    press.dataset.filterGroup = key;
+    const head = make("th", "", press);
+    head.scope = "row";
+    const bar = make("progress", "bar bar-green");
+    bar.setAttribute("aria-label", name);
+    const number = (what) => {
+      const cell = make("td", "num");
+      cell.dataset.n = what;
+      return cell;
+    };
+    const [present, invited] = [make("strong"), make("span")];
+    present.dataset.n = "present";
+    invited.dataset.n = "invited";
+    const row = make("tr", "", head, make("td", "num", present, make("span", "soft", "/", invited)), make("td", "share-cell", bar), number("late"), number("lost"), number("needs_help"));
+    row.dataset.group = key;
     return row;
   }
-}
 
-function labelled(key, ...children) {
-  const cell = make("td", "", ...children);
-  cell.dataset.label = t(key);
-  return cell;
-}
-
-/** The filter by area as a chip that can be taken off. */
-export function drawFilter(list, name, takeOff) {
-  if (!name) {
-    list.replaceChildren();
-    return;
+  #fill(row, counts) {
+    for (const cell of row.querySelectorAll("[data-n]")) {
+      const what = cell.dataset.n;
+      const number = { present: counts.there, invited: counts.all }[what] ?? (counts[what] || "");
+      if (write(cell, number) && what === "present") pulse(row);
+    }
+    const bar = row.querySelector("progress");
+    setBar(bar, counts);
   }
-  const button = make("button", "", icon("x"));
-  button.type = "button";
-  button.setAttribute("aria-label", t("list.unfilter", { name }));
-  button.addEventListener("click", takeOff);
-  list.replaceChildren(make("li", "chip", name, button));
+
+  #order() {
+    const [name, way] = (this.sorting ?? "").split("-");
+    for (const head of this.#table.tHead.rows[0].cells) {
+      if (head.dataset.sort === name) head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    }
+    const turn = way === "down" ? -1 : 1;
+    const value = ({ name: called, counts }) => ({ name: called, share: counts.there / (counts.all || 1), present: counts.there })[name] ?? counts[name];
+    const compare = (a, b) => turn * (name === "name" ? value(a).localeCompare(value(b), "vi", { numeric: true }) : value(a) - value(b));
+    const ordered = name ? [...this.#groups].sort(compare) : this.#groups;
+    const rows = ordered.map(({ key }) => this.#rows.get(key));
+    const body = this.#table.tBodies[0];
+    if (rows.some((row, index) => body.rows[index] !== row)) body.append(...rows);
+  }
+
+  /** The next order for a press on a column: up, down, none, the more telling first. */
+  turn(column) {
+    const first = column === "name" || column === "share" ? "up" : "down";
+    const second = first === "up" ? "down" : "up";
+    this.sorting = this.sorting === `${column}-${first}` ? `${column}-${second}` : this.sorting === `${column}-${second}` ? null : `${column}-${first}`;
+    this.#order();
+  }
+}
+
+export function setBar(bar, { there, all }) {
+  if (bar.value !== there) bar.value = there;
+  if (bar.max !== (all || 1)) bar.max = all || 1;
+}
+
+/** What narrows the list, as chips that can be taken off: [{name, takeOff}]. */
+export function drawChips(list, filters) {
+  list.replaceChildren(
+    ...filters.map(({ name, takeOff }) => {
+      const button = make("button", "", icon("x"));
+      button.type = "button";
+      button.setAttribute("aria-label", t("list.unfilter", { name }));
+      button.addEventListener("click", takeOff);
+      return make("li", "chip", name, button);
+    }),
+  );
 }

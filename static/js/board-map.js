@@ -1,490 +1,433 @@
-// The map of the board, drawn from the coordinates alone: nothing is fetched from elsewhere.
-//
-// Areas are those places that are nearest to a point of the area (a Voronoi picture on a raster), which
-// is close enough to the real borders to be recognised. Each point has the sign of its state as well as
-// its colour. Wheel or pinch zooms, dragging moves, arrow keys go from point to point.
+// The map of the board: what part of it is shown, what is pointed at, and when what is drawn.
+// Nothing is fetched from elsewhere; what hands do with it stands in `board-hands.js`.
 
-const RASTER = 360;
-const MARGIN = 0.01;
-const REACH = 0.055; // of the map's diagonal: farther than that from any point nobody lives
-const PULSE = 1600;
-const CLOSEST = 24;
+import { Ink } from "./board-ink.js";
+import { STATES } from "./board-model.js";
+import { hearHands } from "./board-hands.js";
+import { CellPainter, lay } from "./board-paint.js";
+
+const CLOSEST = 600; // times the whole
+const REST = 140; // ms without movement before the view is painted anew
+const FRESH = 4000; // ms: edges blend a little each time a cell is painted over
+const WORDS_EVERY = 1000;
+const PULSE = 1300;
+const MOST_PULSES = 60;
+const GLIDE = 320;
+const AGAIN = 3000;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
-const ORDER = ["invited", "left", "ready", "present", "late", "lost", "needs_help"];
 
 export class BoardMap extends EventTarget {
   #canvas;
   #model;
-  #places = [];
-  #land = null;
-  #labels = [];
+  #painter;
+  #ink = new Ink();
+  #areas = new Map();
   #view = { zoom: 1, x: 0, y: 0 };
+  #fitted = null;
   #size = { width: 0, height: 0, ratio: 1 };
-  #pulses = new Map();
-  #asked = false;
-  #current = null;
-  #only = null;
   #colours = {};
-  #edge = 0;
-  #whole = null;
-  #part = "all";
+  #waiting = new Set();
+  #pulses = new Map();
+  #frameAsked = false;
+  #movedAt = 0;
+  #paintedAt = 0;
+  #wornAt = Infinity;
+  #wordsAt = 0;
+  #linesFor = "";
+  #glide = null;
+  #later = null;
+  #current = null;
+  #focus = null;
 
-  /** Events: "point" (detail {id, x, y} in page pixels, or null when none is meant), "choose" (detail id). */
+  /** Events: "point" ({index, x, y} in page pixels, or null), "enter" (index), "leave", "moved". */
   constructor(canvas, model) {
     super();
     this.#canvas = canvas;
     this.#model = model;
+    this.#painter = new CellPainter(model);
     new ResizeObserver(() => this.#measure()).observe(canvas.parentElement);
     // The theme can change while the board hangs on the wall.
     new MutationObserver(() => this.#readColours()).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener("pointerdown", (event) => this.#grab(event));
-    canvas.addEventListener("pointermove", (event) => this.#hover(event));
-    canvas.addEventListener("pointerleave", () => this.#mean(null));
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#mean(null));
+    hearHands(canvas, this);
   }
 
-  /** Lay out the points; false where none has coordinates. */
-  place() {
-    const facts = [...this.#model.points.values()].filter(({ lat, lon }) => lat !== null && lon !== null);
-    if (!facts.length) return false;
-    const middle = facts.reduce((sum, { lat }) => sum + lat, 0) / facts.length;
-    const squeeze = Math.cos((middle * Math.PI) / 180);
-    const flat = facts.map(({ lat, lon }) => [lon * squeeze, -lat]);
-    const [left, right] = reach(flat.map(([x]) => x));
-    const [top, bottom] = reach(flat.map(([, y]) => y));
-    const span = Math.max(right - left, bottom - top) || 1;
-    this.#places = facts.map((fact, index) => ({
-      id: fact.id,
-      group: fact.group,
-      area: this.#model.island.labels[fact.group] ?? "",
-      x: (flat[index][0] - left) / span,
-      y: (flat[index][1] - top) / span,
+  /** Work out the shape beside the page; false where there is nothing to show. */
+  async form() {
+    const { points, units } = this.#model;
+    if (!points.length) return false;
+    const numbers = new Map([...units.keys()].map((code, number) => [code, number]));
+    const ways = points.map((fact) => this.#model.path(fact.unit));
+    const shape = await inWorker(() => ({
+      lat: Float64Array.from(points, ({ lat }) => lat ?? NaN),
+      lon: Float64Array.from(points, ({ lon }) => lon ?? NaN),
+      major: Int32Array.from(ways, (way) => numbers.get(way[0]?.code) ?? -1),
+      minor: Int32Array.from(ways, (way) => numbers.get(way.findLast(({ inner }) => inner)?.code) ?? -1),
     }));
-    this.extent = { width: (right - left) / span || 0.01, height: (bottom - top) / span || 0.01 };
-    this.#edge = REACH * Math.hypot(this.extent.width, this.extent.height);
-    this.#drawLand();
+    this.#painter.shape = shape;
+    this.#gatherAreas(ways, shape);
     this.#measure();
     return true;
   }
 
-  /** Show everything, or the part in which the points stand closest. */
-  show(part) {
+  /** Every unit with others below it: where its points lie. The tray counts for none of them. */
+  #gatherAreas(ways, { x, y, spread }) {
+    ways.forEach((way, index) => {
+      const { lat } = this.#model.points[index];
+      if (lat === null) return;
+      way.forEach((unit, depth) => {
+        if (!unit.inner && depth) return;
+        let area = this.#areas.get(unit.code);
+        if (!area) this.#areas.set(unit.code, (area = { unit, depth, count: 0, x: 0, y: 0, left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity }));
+        const half = spread[index] / 2;
+        area.count += 1;
+        area.x += x[index];
+        area.y += y[index];
+        area.left = Math.min(area.left, x[index] - half);
+        area.right = Math.max(area.right, x[index] + half);
+        area.top = Math.min(area.top, y[index] - half);
+        area.bottom = Math.max(area.bottom, y[index] + half);
+      });
+    });
+    for (const area of this.#areas.values()) {
+      area.x /= area.count;
+      area.y /= area.count;
+    }
+  }
+
+  // ---- what is shown -------------------------------------------------------------------------------
+
+  /** Show a unit with all below it, or everything. */
+  show(code, glide = true) {
+    this.#focus = code;
+    const { shape } = this.#painter;
     const { width, height } = this.#size;
-    if (!width || !this.#places.length) return;
-    const edge = this.#edge;
-    const all = { left: -edge, top: -edge, right: this.extent.width + edge, bottom: this.extent.height + edge };
-    const box = part === "centre" ? centre(this.#places) : all;
-    const room = 1 - 2 * MARGIN;
-    const zoom = Math.min((width * room) / (box.right - box.left), (height * room) / (box.bottom - box.top));
-    this.#whole ??= zoom;
-    if (part === "all") this.#whole = zoom;
-    this.#view = {
-      zoom,
-      x: width / 2 - ((box.left + box.right) / 2) * zoom,
-      y: height / 2 - ((box.top + box.bottom) / 2) * zoom,
-    };
-    this.#part = part;
+    if (!shape || !width) return;
+    const whole = this.#fit(shape.box);
+    const view = code ? this.#fit(this.#boxOf(code) ?? shape.box) : whole;
+    this.#fitted = whole.zoom;
+    if (glide && !CALM.matches && this.#painter.view) this.#glide = { from: { ...this.#view }, to: view, begun: performance.now() };
+    else {
+      this.#glide = null;
+      this.#view = view;
+      this.#moved(true);
+    }
     this.draw();
   }
 
+  #boxOf(code) {
+    const area = this.#areas.get(code);
+    if (area) return area;
+    const index = this.#model.points.findIndex(({ unit }) => unit === code);
+    if (index < 0) return null;
+    const { x, y, spread } = this.#painter.shape;
+    const half = spread[index] * 4;
+    return { left: x[index] - half, right: x[index] + half, top: y[index] - half, bottom: y[index] + half };
+  }
+
+  #fit({ left, top, right, bottom }) {
+    const { width, height } = this.#size;
+    const zoom = 0.96 * Math.min(width / (right - left), height / (bottom - top));
+    return { zoom, x: width / 2 - ((left + right) / 2) * zoom, y: height / 2 - ((top + bottom) / 2) * zoom };
+  }
 
   zoom(factor, x = this.#size.width / 2, y = this.#size.height / 2) {
-    const zoom = Math.min(this.#whole * CLOSEST, Math.max(this.#whole * 0.8, this.#view.zoom * factor));
+    const zoom = Math.min(this.#fitted * CLOSEST, Math.max(this.#fitted * 0.9, this.#view.zoom * factor));
     const scale = zoom / this.#view.zoom;
+    this.#glide = null;
     this.#view = { zoom, x: x - (x - this.#view.x) * scale, y: y - (y - this.#view.y) * scale };
-    this.#part = null;
+    this.#moved();
+  }
+
+  get whole() {
+    return this.#view.zoom <= this.#fitted * 1.01;
+  }
+
+  #moved(at_once = false) {
+    this.#movedAt = at_once ? -Infinity : performance.now();
+    this.#canvas.style.touchAction = this.whole ? "pan-y" : "none";
+    this.dispatchEvent(new CustomEvent("moved"));
     this.draw();
   }
 
-  /** Only the points of one group stand out; null shows all alike. */
-  only(group) {
-    this.#only = group;
+  /** Only what the mask means stands out; null shows all alike. `anew`: it is another question. */
+  only(mask, anew) {
+    const before = this.#painter.mask;
+    this.#painter.mask = mask;
+    if (anew || !before || !mask) {
+      this.repaint();
+      return;
+    }
+    for (let index = 0; index < mask.length; index += 1) if (mask[index] !== before[index]) this.#waiting.add(index);
     this.draw();
   }
 
-  pulse(ids) {
-    if (CALM.matches) return this.draw();
+  /** Everything may have changed. */
+  repaint() {
+    this.#paintedAt = -Infinity;
+    this.#wordsAt = -Infinity;
+    this.draw();
+  }
+
+  /** These have changed. */
+  change(indices) {
     const now = performance.now();
-    for (const id of ids) this.#pulses.set(id, now);
-    return this.draw();
+    for (const index of indices) {
+      this.#waiting.add(index);
+      if (!CALM.matches && !document.hidden) {
+        this.#pulses.set(index, now);
+        if (this.#pulses.size > MOST_PULSES) this.#pulses.delete(this.#pulses.keys().next().value);
+      }
+    }
+    this.draw();
   }
 
   draw() {
-    if (this.#asked) return;
-    this.#asked = true;
+    if (this.#frameAsked) return;
+    this.#frameAsked = true;
     requestAnimationFrame((now) => {
-      this.#asked = false;
-      this.#paint(now);
+      this.#frameAsked = false;
+      this.#frame(now);
     });
   }
 
   #measure() {
     const frame = this.#canvas.parentElement.getBoundingClientRect();
     if (!frame.width || !frame.height) return;
-    const ratio = devicePixelRatio || 1;
+    const ratio = Math.min(2, devicePixelRatio || 1);
     this.#canvas.width = Math.round(frame.width * ratio);
     this.#canvas.height = Math.round(frame.height * ratio);
     this.#size = { width: frame.width, height: frame.height, ratio };
     this.#readColours();
-    if (this.#part) this.show(this.#part);
-    else this.draw();
+    this.show(this.#focus, false);
+    this.repaint();
   }
 
   #readColours() {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
-    this.#colours = Object.fromEntries(ORDER.map((s) => [s, token(`--state-${s.replace("_", "-")}-solid`)]));
-    this.#colours.land = token("--ground");
-    this.#colours.border = token("--line-strong");
-    this.#colours.paper = token("--paper");
-    this.#colours.ink = token("--ink");
-    this.#colours.soft = token("--ink-soft");
-    this.#colours.focus = token("--focus");
-    this.draw();
+    this.#colours = { ink: token("--ink"), paper: token("--paper"), focus: token("--focus") };
+    this.#painter.dark = document.documentElement.dataset.bsTheme === "dark";
+    this.#painter.signInk = this.#painter.dark ? token("--ground") : token("--ink-soft");
+    const states = Object.fromEntries(STATES.map((state) => [state, parts(token(`--state-${state.replace("_", "-")}-solid`))]));
+    this.#painter.dye(states, parts(this.#colours.paper), parts(token("--ground")));
+    this.#painter.paper = this.#colours.paper;
+    this.#linesFor = "";
+    this.repaint();
   }
 
-  /** The raster of areas, as two paths in map units: the land, and the borders between areas. */
-  #drawLand() {
-    const { width, height } = this.extent;
-    const edge = this.#edge;
-    const cell = (Math.max(width, height) + 2 * edge) / RASTER;
-    const columns = Math.ceil((width + 2 * edge) / cell);
-    const rows = Math.ceil((height + 2 * edge) / cell);
-    const nearest = spread(this.#places, columns, rows, cell, edge);
-    const names = [...new Set(this.#places.map(({ area, group }) => area || group))];
-    const numbers = this.#places.map(({ area, group }) => names.indexOf(area || group));
-    const areaOf = (column, row) => {
-      if (column < 0 || row < 0 || column >= columns || row >= rows) return -1;
-      const place = nearest[row * columns + column];
-      return place < 0 ? -1 : numbers[place];
-    };
-    const land = new Path2D();
-    const borders = new Path2D();
-    const coast = new Path2D();
-    for (let row = 0; row < rows; row += 1) {
-      let from = -1;
-      for (let column = 0; column <= columns; column += 1) {
-        const here = areaOf(column, row);
-        const x = column * cell - edge;
-        const y = row * cell - edge;
-        if (here >= 0 && from < 0) from = column;
-        if (here < 0 && from >= 0) {
-          land.rect(from * cell - edge, y, (column - from) * cell, cell * 1.05);
-          from = -1;
-        }
-        const before = areaOf(column - 1, row);
-        const above = areaOf(column, row - 1);
-        if (here !== before) line(here < 0 || before < 0 ? coast : borders, x, y, x, y + cell);
-        if (here !== above) line(here < 0 || above < 0 ? coast : borders, x, y, x + cell, y);
-      }
-    }
-    this.#land = { land, borders, coast };
-    this.#labels = labels(this.#places);
-  }
+  // ---- one frame -------------------------------------------------------------------------------------
 
-  #paint(now) {
-    const { width, height, ratio } = this.#size;
+  #frame(now) {
     const pen = this.#canvas.getContext("2d");
-    if (!pen || !width || !this.#land) return;
-    const { zoom, x, y } = this.#view;
+    const { width, height, ratio } = this.#size;
+    if (!this.#painter.shape || !width) return;
+    if (this.#glide) this.#advance(now);
+    if (this.#waiting.size) {
+      this.#painter.touch(this.#waiting);
+      this.#waiting.clear();
+      if (this.#wornAt === Infinity) this.#wornAt = now;
+    }
+    const resting = !this.#glide && now - this.#movedAt > REST;
+    if (resting) this.#renew(now);
+    if (this.#painter.busy) this.#painter.step();
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    pen.save();
-    pen.translate(x, y);
-    pen.scale(zoom, zoom);
-    pen.fillStyle = this.#colours.land;
-    pen.fill(this.#land.land);
-    pen.lineCap = "round";
-    pen.strokeStyle = this.#colours.border;
-    pen.globalAlpha = 0.55;
-    pen.lineWidth = 1 / zoom;
-    pen.stroke(this.#land.borders);
-    pen.globalAlpha = 0.9;
-    pen.stroke(this.#land.coast);
-    pen.restore();
-    this.#paintPoints(pen, now);
-    this.#paintLabels(pen);
-    if (this.#pulses.size) this.draw();
+    this.#painter.lay(pen, this.#view);
+    for (const layer of this.#ink.layers) lay(pen, layer, this.#view);
+    this.#drawPulses(pen, now);
+    if (this.#current !== null) {
+      pen.strokeStyle = this.#colours.focus;
+      pen.lineWidth = 3;
+      pen.stroke(this.#painter.outline(this.#current, this.#view));
+      this.#ring(pen, this.#current, 9);
+    }
+    if (this.#glide || !resting || this.#painter.busy || this.#pulses.size) this.draw();
+    else if (this.#wornAt !== Infinity) {
+      this.#later ??= setTimeout(() => {
+        this.#later = null;
+        this.draw();
+      }, WORDS_EVERY);
+    }
   }
 
-  /** Radius of a point in pixels: larger the closer one looks. */
-  #radius() {
-    const grown = this.#whole ? this.#view.zoom / this.#whole : 1;
-    const small = this.#places.length > 3000 ? 1.6 : 3.4;
-    return Math.min(9, small * grown ** 0.45);
+  #advance(now) {
+    const { from, to, begun } = this.#glide;
+    const share = Math.min(1, (now - begun) / GLIDE);
+    const eased = 1 - (1 - share) ** 3;
+    // Zoom by factors and keep what lies in the middle on a straight way.
+    const zoom = from.zoom * (to.zoom / from.zoom) ** eased;
+    const t = to.zoom === from.zoom ? eased : (zoom - from.zoom) / (to.zoom - from.zoom);
+    const mid = (view) => [(this.#size.width / 2 - view.x) / view.zoom, (this.#size.height / 2 - view.y) / view.zoom];
+    const [[ax, ay], [bx, by]] = [mid(from), mid(to)];
+    const sway = (a, b) => a + (b - a) * (to.zoom > from.zoom ? Math.min(1, 1.6 * t + eased * 0.4) : eased);
+    this.#view = { zoom, x: this.#size.width / 2 - sway(ax, bx) * zoom, y: this.#size.height / 2 - sway(ay, by) * zoom };
+    if (share === 1) {
+      this.#view = to;
+      this.#glide = null;
+      this.#moved(true);
+    }
   }
 
-  #paintPoints(pen, now) {
-    const radius = this.#radius();
-    const byState = Map.groupBy(this.#places, ({ id }) => this.#model.standing(id).state);
-    for (const state of ORDER) {
-      for (const place of byState.get(state) ?? []) {
-        const [x, y] = this.#at(place);
-        if (x < -20 || y < -20 || x > this.#size.width + 20 || y > this.#size.height + 20) continue;
-        const begun = this.#pulses.get(place.id);
-        if (begun !== undefined) this.#paintPulse(pen, x, y, radius, (now - begun) / PULSE, place.id, state);
-        pen.globalAlpha = this.#only && place.group !== this.#only ? 0.18 : 1;
-        sign(pen, state, x, y, state === "needs_help" || state === "lost" ? radius * 1.5 : radius, this.#colours);
-        if (place.id === this.#current) {
-          pen.globalAlpha = 1;
-          pen.strokeStyle = this.#colours.focus;
-          pen.lineWidth = 2;
-          ring(pen, x, y, radius * 1.5 + 3);
-        }
+  /** Paint anew what no longer fits the view, or has been painted over often. */
+  #renew(now) {
+    const at = JSON.stringify([this.#view, this.#size]);
+    const outdated = JSON.stringify([this.#painter.view, this.#size]) !== at || this.#paintedAt === -Infinity;
+    const worn = now - this.#wornAt > FRESH && now - this.#paintedAt > FRESH;
+    if (!this.#painter.busy && (outdated || worn)) {
+      this.#painter.begin(this.#view, this.#size);
+      this.#paintedAt = now;
+      this.#wornAt = Infinity;
+    }
+    if (this.#linesFor !== at) {
+      this.#linesFor = at;
+      this.#ink.drawLines(this.#painter.shape, this.#view, this.#size, this.#colours);
+      this.#wordsAt = -Infinity;
+    }
+    if (now - this.#wordsAt > WORDS_EVERY) {
+      this.#wordsAt = now;
+      this.#ink.drawWords(this.#names(), this.#view, this.#size, this.#colours);
+    }
+  }
+
+  /** Names for the view: the areas the larger first, then the points where cells are wide. */
+  #names() {
+    const closeness = this.#view.zoom / this.#fitted;
+    const names = [...this.#areas.values()]
+      .filter(({ unit }) => unit.inner)
+      .sort((a, b) => a.depth - b.depth || b.count - a.count)
+      .map((area) => {
+        const counts = this.#model.countsOf(area.unit.code);
+        return {
+          x: area.x,
+          y: area.y,
+          name: this.#model.island.labels[area.unit.code] ?? area.unit.name,
+          note: counts?.all ? `${counts.there}/${counts.all}` : "",
+          room: area.depth || closeness > 1.5 ? area.right - area.left : undefined,
+          heavy: area.depth === 0,
+        };
+      });
+    const { tray, x, y, spread } = this.#painter.shape;
+    if (tray) names.unshift({ x: (tray.left + tray.right) / 2, y: tray.top - 14 / this.#view.zoom, name: this.nowhere(tray.count), kept: true });
+    const { width, height } = this.#size;
+    for (let index = 0; index < x.length && names.length < 4000; index += 1) {
+      if (spread[index] * this.#view.zoom < 60) continue;
+      const [px, py] = [x[index] * this.#view.zoom + this.#view.x, y[index] * this.#view.zoom + this.#view.y];
+      if (px < 0 || py < 0 || px > width || py > height) continue;
+      const below = (0.3 * Math.min(80, spread[index] * this.#view.zoom) + 6) / this.#view.zoom;
+      names.push({ x: x[index], y: y[index] + below, name: this.#model.points[index].unitName, room: spread[index] });
+    }
+    return names;
+  }
+
+  /** The words over the tray; the page sets them. */
+  nowhere = (count) => String(count);
+
+  #drawPulses(pen, now) {
+    for (const [index, begun] of this.#pulses) {
+      const age = (now - begun) / PULSE;
+      if (age >= 1) {
+        this.#pulses.delete(index);
+        continue;
       }
+      pen.globalAlpha = 0.7 * (1 - age);
+      pen.strokeStyle = this.#colours.ink;
+      pen.lineWidth = 1.5;
+      this.#ring(pen, index, 3 + 7 * age);
     }
     pen.globalAlpha = 1;
   }
 
-  #paintPulse(pen, x, y, radius, age, id, state) {
-    if (age >= 1) {
-      this.#pulses.delete(id);
-      return;
-    }
-    pen.globalAlpha = 0.8 * (1 - age);
-    pen.strokeStyle = this.#colours[state];
-    pen.lineWidth = 2;
-    ring(pen, x, y, radius + 14 * age);
+  #ring(pen, index, least) {
+    const { x, y, spread } = this.#painter.shape;
+    pen.beginPath();
+    pen.arc(x[index] * this.#view.zoom + this.#view.x, y[index] * this.#view.zoom + this.#view.y, Math.max(least, Math.min(22, spread[index] * this.#view.zoom * 0.5)), 0, 2 * Math.PI);
+    pen.stroke();
   }
 
-  #paintLabels(pen) {
-    const taken = [];
-    pen.font = '600 11px "Be Vietnam Pro", sans-serif';
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.lineWidth = 3;
-    pen.lineJoin = "round";
-    for (const { name, x, y } of this.#labels) {
-      const [cx, cy] = this.#at({ x, y });
-      const half = pen.measureText(name).width / 2;
-      const box = [cx - half, cy - 7, cx + half, cy + 7];
-      if (box[0] < 0 || box[1] < 0 || box[2] > this.#size.width || box[3] > this.#size.height) continue;
-      if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
-      taken.push(box);
-      pen.strokeStyle = this.#colours.paper;
-      pen.fillStyle = this.#colours.ink;
-      pen.globalAlpha = 0.85;
-      pen.strokeText(name, cx, cy);
-      pen.globalAlpha = 1;
-      pen.fillText(name, cx, cy);
-    }
+  // ---- pointing --------------------------------------------------------------------------------------
+
+  get current() {
+    return this.#current;
   }
 
-  #at({ x, y }) {
-    return [x * this.#view.zoom + this.#view.x, y * this.#view.zoom + this.#view.y];
+  /** Move what is shown by so many pixels. */
+  move(dx, dy) {
+    this.#glide = null;
+    this.#view = { ...this.#view, x: this.#view.x + dx, y: this.#view.y + dy };
+    this.#moved();
   }
 
-  #nearest(px, py, within) {
+  /** Fit the area that is shown into the frame again. */
+  fit() {
+    this.show(this.#focus);
+  }
+
+  /** The point nearest to a place of the canvas, `within` pixels. */
+  nearest(px, py, within) {
+    const { shape } = this.#painter;
+    if (!shape) return null;
+    const [mx, my] = [(px - this.#view.x) / this.#view.zoom, (py - this.#view.y) / this.#view.zoom];
     let best = null;
-    let least = within ** 2;
-    for (const place of this.#places) {
-      const [x, y] = this.#at(place);
-      const distance = (x - px) ** 2 + (y - py) ** 2;
-      if (distance < least) [best, least] = [place, distance];
+    let least = Infinity;
+    for (let index = 0; index < shape.x.length; index += 1) {
+      const distance = (shape.x[index] - mx) ** 2 + (shape.y[index] - my) ** 2;
+      if (distance < least) [best, least] = [index, distance];
     }
-    return best;
+    const room = Math.max(within, best === null ? 0 : shape.spread[best] * this.#view.zoom * 0.8);
+    return Math.sqrt(least) * this.#view.zoom <= room ? best : null;
   }
 
-  #mean(place) {
-    const id = place?.id ?? null;
-    if (id === this.#current) return;
-    this.#current = id;
+  /** Point at a point, or at none. */
+  mean(index) {
+    if (index === this.#current) return;
+    this.#current = index;
     const frame = this.#canvas.getBoundingClientRect();
-    const [x, y] = place ? this.#at(place) : [0, 0];
-    this.dispatchEvent(new CustomEvent("point", { detail: place ? { id, x: frame.left + x, y: frame.top + y } : null }));
+    const { x, y } = this.#painter.shape ?? {};
+    const detail = index === null ? null : { index, x: frame.left + x[index] * this.#view.zoom + this.#view.x, y: frame.top + y[index] * this.#view.zoom + this.#view.y };
+    this.dispatchEvent(new CustomEvent("point", { detail }));
     this.draw();
   }
 
-  #hover(event) {
-    if (event.buttons) return;
-    const frame = this.#canvas.getBoundingClientRect();
-    this.#mean(this.#nearest(event.clientX - frame.left, event.clientY - frame.top, 12));
-  }
-
-  #wheel(event) {
-    // The page must stay scrollable: a plain wheel moves the page, with Ctrl (or a pinch) it zooms.
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    const frame = this.#canvas.getBoundingClientRect();
-    this.zoom(Math.exp(-event.deltaY / 200), event.clientX - frame.left, event.clientY - frame.top);
-  }
-
-  #grab(event) {
-    const start = { x: event.clientX, y: event.clientY, view: { ...this.#view } };
-    const move = (now) => {
-      if (Math.hypot(now.clientX - start.x, now.clientY - start.y) < 4) return;
-      this.#part = null;
-      this.#view = { ...start.view, x: start.view.x + now.clientX - start.x, y: start.view.y + now.clientY - start.y };
-      this.draw();
-    };
-    const drop = (now) => {
-      this.#canvas.removeEventListener("pointermove", move);
-      if (Math.hypot(now.clientX - start.x, now.clientY - start.y) >= 4) return;
-      const frame = this.#canvas.getBoundingClientRect();
-      this.#mean(this.#nearest(now.clientX - frame.left, now.clientY - frame.top, 16));
-    };
-    if (event.pointerType !== "touch") this.#canvas.setPointerCapture(event.pointerId);
-    this.#canvas.addEventListener("pointermove", move);
-    this.#canvas.addEventListener("pointerup", drop, { once: true });
-    this.#canvas.addEventListener("pointercancel", drop, { once: true });
-  }
-
-  #key(event) {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "+" || event.key === "=") this.zoom(1.4);
-    else if (event.key === "-") this.zoom(1 / 1.4);
-    else if (event.key === "Escape") this.#mean(null);
-    else if (way) this.#step(way);
-    else return;
-    event.preventDefault();
-  }
-
-  #step([dx, dy]) {
-    const here = this.#places.find(({ id }) => id === this.#current);
-    if (!here) {
-      this.#mean(this.#nearest(this.#size.width / 2, this.#size.height / 2, Infinity));
+  /** Point at the next one in a direction. */
+  step([dx, dy]) {
+    const { x, y } = this.#painter.shape;
+    if (this.#current === null) {
+      this.mean(this.nearest(this.#size.width / 2, this.#size.height / 2, Infinity));
       return;
     }
     let best = null;
     let least = Infinity;
-    for (const place of this.#places) {
-      const along = (place.x - here.x) * dx + (place.y - here.y) * dy;
+    for (let index = 0; index < x.length; index += 1) {
+      const along = (x[index] - x[this.#current]) * dx + (y[index] - y[this.#current]) * dy;
       if (along <= 0) continue;
-      const aside = Math.abs((place.x - here.x) * dy) + Math.abs((place.y - here.y) * dx);
-      if (along + 2 * aside < least) [best, least] = [place, along + 2 * aside];
+      const aside = Math.abs((x[index] - x[this.#current]) * dy) + Math.abs((y[index] - y[this.#current]) * dx);
+      if (along + 2 * aside < least) [best, least] = [index, along + 2 * aside];
     }
-    if (best) this.#mean(best);
+    if (best !== null) this.mean(best);
   }
 }
 
-function reach(values) {
-  let least = Infinity;
-  let most = -Infinity;
-  for (const value of values) {
-    least = Math.min(least, value);
-    most = Math.max(most, value);
+/** Asks again where the worker's files could not be fetched: the network may be gone for a while. */
+async function inWorker(question) {
+  for (;;) {
+    const shape = await new Promise((resolve) => {
+      const worker = new Worker(new URL("./board-geometry-worker.js", import.meta.url), { type: "module" });
+      const done = (found) => {
+        worker.terminate();
+        resolve(found);
+      };
+      worker.addEventListener("message", ({ data }) => done(data));
+      worker.addEventListener("error", () => done(null));
+      const asked = question();
+      worker.postMessage(asked, Object.values(asked).map(({ buffer }) => buffer));
+    });
+    if (shape) return shape;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
   }
-  return [least, most];
 }
 
-/** The box of the half of the points that stand closest to the densest place. */
-function centre(places) {
-  const near = (place, radius) => places.filter((other) => Math.hypot(other.x - place.x, other.y - place.y) < radius).length;
-  const sample = places.filter((_, index) => index % Math.ceil(places.length / 400) === 0);
-  const core = sample.reduce((best, place) => (near(place, 0.04) > near(best, 0.04) ? place : best), sample[0]);
-  const sorted = [...places].sort((a, b) => Math.hypot(a.x - core.x, a.y - core.y) - Math.hypot(b.x - core.x, b.y - core.y));
-  const inner = sorted.slice(0, Math.max(5, Math.floor(places.length * 0.33)));
-  const [left, right] = reach(inner.map(({ x }) => x));
-  const [top, bottom] = reach(inner.map(({ y }) => y));
-  return { left, right: Math.max(right, left + 0.02), top, bottom: Math.max(bottom, top + 0.02) };
-}
-
-/** For each cell the index of the nearest place within the edge, or -1: two passes over the raster. */
-function spread(places, columns, rows, cell, edge) {
-  const nearest = new Int32Array(columns * rows).fill(-1);
-  places.forEach(({ x, y }, index) => {
-    nearest[Math.floor((y + edge) / cell) * columns + Math.floor((x + edge) / cell)] = index;
-  });
-  const away = (index, column, row) => {
-    const dx = places[index].x + edge - (column + 0.5) * cell;
-    const dy = places[index].y + edge - (row + 0.5) * cell;
-    return dx * dx + dy * dy;
-  };
-  const limit = edge * edge * 0.9;
-  const look = (column, row, steps) => {
-    const here = row * columns + column;
-    let least = nearest[here] < 0 ? limit : away(nearest[here], column, row);
-    for (const [dx, dy] of steps) {
-      const c = column + dx;
-      const r = row + dy;
-      if (c < 0 || r < 0 || c >= columns || r >= rows) continue;
-      const candidate = nearest[r * columns + c];
-      if (candidate < 0) continue;
-      const distance = away(candidate, column, row);
-      if (distance < least) {
-        least = distance;
-        nearest[here] = candidate;
-      }
-    }
-  };
-  const down = [[-1, 0], [-1, -1], [0, -1], [1, -1]];
-  const up = [[1, 0], [1, 1], [0, 1], [-1, 1]];
-  for (let pass = 0; pass < 2; pass += 1) {
-    for (let row = 0; row < rows; row += 1) {
-      for (let column = 0; column < columns; column += 1) look(column, row, down);
-      for (let column = columns - 1; column >= 0; column -= 1) look(column, row, [[1, 0]]);
-    }
-    for (let row = rows - 1; row >= 0; row -= 1) {
-      for (let column = columns - 1; column >= 0; column -= 1) look(column, row, up);
-      for (let column = 0; column < columns; column += 1) look(column, row, [[-1, 0]]);
-    }
-  }
-  return nearest;
-}
-
-/** A name in the middle of each area, the largest areas first. */
-function labels(places) {
-  const areas = Map.groupBy(places.filter(({ area }) => area), ({ area }) => area);
-  return [...areas]
-    .map(([name, members]) => ({
-      name,
-      weight: members.length,
-      x: members.reduce((sum, { x }) => sum + x, 0) / members.length,
-      y: members.reduce((sum, { y }) => sum + y, 0) / members.length,
-    }))
-    .sort((a, b) => b.weight - a.weight);
-}
-
-function line(path, x1, y1, x2, y2) {
-  path.moveTo(x1, y1);
-  path.lineTo(x2, y2);
-}
-
-function ring(pen, x, y, radius) {
-  pen.beginPath();
-  pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.stroke();
-}
-
-/** The sign of a state: each has a shape of its own, so that the map can be read without colour. */
-function sign(pen, state, x, y, radius, colours) {
-  const colour = colours[state];
-  pen.fillStyle = colour;
-  pen.strokeStyle = colour;
-  pen.lineWidth = Math.max(1, radius / 3);
-  if (state === "present") return disc(pen, x, y, radius);
-  if (state === "invited") return ring(pen, x, y, radius * 0.75);
-  if (state === "left") {
-    pen.beginPath();
-    line(pen, x - radius, y, x + radius, y);
-    return pen.stroke();
-  }
-  if (state === "ready" || state === "late") {
-    ring(pen, x, y, radius * 0.8);
-    const turn = state === "ready" ? Math.PI / 2 : -Math.PI / 2;
-    pen.beginPath();
-    pen.arc(x, y, radius * 0.8, turn, turn + Math.PI);
-    return pen.fill();
-  }
-  pen.lineWidth = Math.max(2, radius / 2.5);
-  if (state === "lost") {
-    pen.beginPath();
-    line(pen, x - radius * 0.8, y - radius * 0.8, x + radius * 0.8, y + radius * 0.8);
-    line(pen, x - radius * 0.8, y + radius * 0.8, x + radius * 0.8, y - radius * 0.8);
-    return pen.stroke();
-  }
-  disc(pen, x, y, radius * 1.3);
-  pen.fillStyle = "#fff";
-  pen.font = `700 ${Math.round(radius * 2.2)}px "Be Vietnam Pro", sans-serif`;
-  pen.textAlign = "center";
-  pen.textBaseline = "middle";
-  return pen.fillText("!", x, y + radius * 0.1);
-}
-
-function disc(pen, x, y, radius) {
-  pen.beginPath();
-  pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.fill();
+/** [r, g, b] of a colour as the tokens have it: #rrggbb or #rgb. */
+function parts(token) {
+  const hex = token.length === 4 ? [...token.slice(1)].map((digit) => digit + digit).join("") : token.slice(1);
+  return [0, 2, 4].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
 }

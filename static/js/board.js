@@ -1,278 +1,278 @@
-// The board of a meeting: keeps what the page shows in step with the live line.
-import { drawFilter, drawHelp, lastWord, make, PointTable, pulse, Tiles } from "./board-lists.js";
+// The board of a meeting: keeps what the page shows in step with the live line, or as it was at an instant.
+import { BoardDay } from "./board-day.js";
+import { keepHall } from "./board-hall.js";
+import { drawChips, drawHelp, GroupTable, lastWord, make, pulse, setBar, Tiles, write } from "./board-lists.js";
+import { keepLine } from "./board-line.js";
 import { BoardMap } from "./board-map.js";
 import { BoardModel, STATES } from "./board-model.js";
+import { keepReminders } from "./board-remind.js";
+import { PointTable } from "./board-table.js";
 import { send } from "./csrf.js";
 import { clockTime, t } from "./i18n.js";
 import { LiveMeeting } from "./live.js";
-import { logInAgain } from "./login.js";
 
-const SPOKEN_EVERY = 10_000;
+const COUNTS_EVERY = 250;
 const LIST_EVERY = 500;
-const NOTES_AFTER = 250;
+const NOTES_EVERY = 2000;
 
 const island = JSON.parse(document.getElementById("board-data").textContent);
 const at = (id) => document.getElementById(id);
 const board = at("board");
 const line = new LiveMeeting(island.meeting, island.scope);
 const model = new BoardModel(island, line);
-const tiles = new Tiles(at("tiles"), model);
+const tiles = new Tiles(board.querySelector(".board-tiles"), model);
 const table = new PointTable(board.querySelector(".board-list"), model);
+const areas = new GroupTable(at("groups"), model);
 const map = new BoardMap(at("map"), model);
+const day = new BoardDay(at("board-day"), island.meeting, island.scope);
 const address = new URL(location.href);
 let known = false; // the roster has come
-let filter = address.searchParams.get("area");
-if (filter && !filter.startsWith("level:") && !(filter in island.units)) filter = null;
 
-// ---- what is shown -----------------------------------------------------------------------------
+// ---- what is asked for, and the address that keeps it -------------------------------------------------
 
-function write(element, value) {
-  const text = String(value);
-  if (!element || element.textContent === text) return false;
-  element.textContent = text;
-  return true;
-}
-
-function drawCounts({ totals, levels, groups }) {
-  for (const element of board.querySelectorAll("[data-total]")) {
-    const name = element.dataset.total;
-    write(element, name === "share" ? Math.floor((100 * totals.there) / (totals.all || 1)) : totals[name]);
-  }
-  for (const part of at("state-bar").children) part.style.flexGrow = totals[part.dataset.share];
-  if (!known) return;
-  for (const row of at("levels").children) {
-    const counts = levels.get(row.dataset.level);
-    if (!counts) continue;
-    write(row.querySelector("[data-present]"), counts.present);
-    write(row.querySelector("[data-invited]"), counts.invited);
-    setBar(row.querySelector("progress"), counts);
-  }
-  for (const row of at("groups").tBodies[0].rows) {
-    const counts = groups.get(row.dataset.group);
-    if (!counts) continue;
-    for (const cell of row.querySelectorAll("[data-n]")) {
-      const number = counts[cell.dataset.n];
-      const spare = ["late", "lost", "needs_help"].includes(cell.dataset.n);
-      const changed = write(cell, number || !spare ? number : "");
-      if (changed && cell.dataset.n === "present") pulse(row);
-    }
-    setBar(row.querySelector("progress"), counts);
-  }
-  tiles.count(groups);
-}
-
-function setBar(bar, { present, invited }) {
-  if (bar.value !== present) bar.value = present;
-  if (bar.max !== (invited || 1)) bar.max = invited || 1;
-}
-
-let counted = null;
-
-function redraw(changed = null) {
-  counted = model.count();
-  drawCounts(counted);
-  if (!known) return;
-  tiles.repaint(changed ?? line.points.keys());
-  if (changed) {
-    tiles.pulse(changed);
-    map.pulse(changed);
-  } else map.draw();
-  drawLists();
-  speak();
-}
-
-// ---- lists, at most twice a second ---------------------------------------------------------------
-
-let listsDue = null;
-
-function drawLists() {
-  listsDue ??= setTimeout(() => {
-    listsDue = null;
-    drawHelp(model, at("help-panel"));
-    table.draw();
-    sortGroups();
-  }, LIST_EVERY / 10);
-}
-
-let notesDue = null;
-
-function fetchNotes() {
-  notesDue ??= setTimeout(async () => {
-    notesDue = null;
-    try {
-      const scope = island.scope ? `?scope=${encodeURIComponent(island.scope)}` : "";
-      const answer = await send(`/meetings/${island.meeting}/board/notes${scope}`, { method: "GET", headers: { accept: "application/json" } });
-      if (!answer.ok) return;
-      model.learnNotes(await answer.json());
-      drawLists();
-    } catch {
-      // The line tells that the network is gone; the notes come with the next change.
-    }
-  }, NOTES_AFTER);
-}
-
-const CALLING = new Set(["needs_help", "lost", "left"]);
-
-function someoneCalls(ids) {
-  return ids.some((id) => CALLING.has(model.standing(id).state));
-}
-
-// ---- spoken, at most every ten seconds -------------------------------------------------------------
-
-let spokenAt = 0;
-let speaking = null;
-
-function speak() {
-  if (speaking) return;
-  speaking = setTimeout(() => {
-    speaking = null;
-    spokenAt = Date.now();
-    const { there, all, lost, needs_help: help } = counted.totals;
-    write(at("spoken-totals"), t("spoken", { there, all, lost, help }));
-  }, Math.max(1000, spokenAt + SPOKEN_EVERY - Date.now()));
-}
-
-// ---- the line ----------------------------------------------------------------------------------------
-
-const STOPPED = ["logged_out", "denied", "unknown"];
-let shownAsOf = Date.parse(document.querySelector('meta[name="server-now"]').content);
-
-function drawLine() {
-  const state = line.line;
-  const stopped = STOPPED.includes(state);
-  const chip = at("line-chip");
-  chip.dataset.line = stopped ? "stopped" : state;
-  write(chip.querySelector("[data-line-text]"), t(`line.${stopped ? "stopped" : state}`));
-  const bar = at("stale-bar");
-  const stale = stopped || state === "stale";
-  board.dataset.stale = stale;
-  if (!stale) {
-    bar.hidden = true;
-    return;
-  }
-  const time = clockTime(new Date(line.heardAt ?? shownAsOf));
-  write(bar.querySelector("[data-stale-text]"), t(stopped ? `stale.${state}` : "stale.cut", { time }));
-  const action = at("stale-action");
-  action.hidden = state === "denied" || state === "unknown";
-  action.textContent = t(state === "logged_out" ? "stale.login" : "stale.now");
-  bar.hidden = false;
-}
-
-at("stale-action").addEventListener("click", async () => {
-  if (line.line === "logged_out" && !(await logInAgain())) return;
-  line.retryNow();
-});
-
-line.addEventListener("line", drawLine);
-line.addEventListener("snapshot", () => {
-  drawMeeting();
-  redraw();
-  if (someoneCalls([...line.points.keys()])) fetchNotes();
-});
-line.addEventListener("changes", ({ detail }) => {
-  redraw(detail.points);
-  if (someoneCalls(detail.points)) fetchNotes();
-});
-line.addEventListener("meeting", () => {
-  drawMeeting();
-  redraw();
-});
-
-function drawMeeting() {
-  const tag = document.querySelector("#meeting-state .tag");
-  const { state } = line.meeting;
-  if (!state || !tag || state === island.state) return;
-  island.state = state;
-  tag.className = `tag ${{ in_progress: "tag-green", scheduled: "tag-blue", cancelled: "tag-red tag-struck", postponed: "tag-amber" }[state] ?? ""}`;
-  tag.textContent = t(`meeting.${state}`);
-}
-
-// ---- filter, sorting, what the address keeps ---------------------------------------------------------
+const LISTS = ["absent", "present", "all", ...STATES];
+const asked = {
+  list: LISTS.includes(address.searchParams.get("list")) ? address.searchParams.get("list") : "absent",
+  area: address.searchParams.get("area"),
+  level: address.searchParams.get("level"),
+  reply: address.searchParams.get("reply"),
+  words: address.searchParams.get("q"),
+};
+areas.sorting = address.searchParams.get("sort");
 
 function keepAddress() {
-  for (const [name, value, usual] of [["area", filter, null], ["list", table.kind, "absent"], ["sort", sorting, null]]) {
-    if (value && value !== usual) address.searchParams.set(name, value);
+  const { list, area, level, reply, words } = asked;
+  const kept = { list: list === "absent" ? null : list, area, level, reply, q: words, sort: areas.sorting, at: day.instant?.toISOString().slice(0, 19).concat("Z") };
+  for (const [name, value] of Object.entries(kept)) {
+    if (value) address.searchParams.set(name, value);
     else address.searchParams.delete(name);
   }
   history.replaceState(null, "", address);
 }
 
-function choose(kind, area) {
-  filter = area;
-  for (const button of board.querySelectorAll("[data-list]")) button.setAttribute("aria-pressed", button.dataset.list === kind);
-  for (const button of board.querySelectorAll("[data-list-state]")) button.setAttribute("aria-pressed", button.dataset.listState === kind);
-  for (const button of board.querySelectorAll("[data-filter-group]")) button.setAttribute("aria-pressed", button.dataset.filterGroup === area);
-  drawFilter(at("list-filters"), area && model.groupName(area), () => choose(table.kind, null));
-  table.choose(kind, area);
-  tiles.only(area);
-  map.only(area);
+function choose(wanted, glide = true) {
+  const moved = "area" in wanted && wanted.area !== asked.area;
+  Object.assign(asked, wanted);
+  for (const button of board.querySelectorAll("[data-list]")) button.setAttribute("aria-pressed", button.dataset.list === asked.list);
+  for (const button of board.querySelectorAll("[data-list-state]")) button.setAttribute("aria-pressed", button.dataset.listState === asked.list);
+  for (const [name, value] of [["filter-level", asked.level], ["filter-reply", asked.reply], ["filter-words", asked.words]]) if (at(name).value !== (value ?? "")) at(name).value = value ?? "";
+  write(board.querySelector("[data-list-title]"), LISTS.indexOf(asked.list) < 3 ? t(`list.${asked.list}`) : t(`state.${asked.list}`));
+  drawChips(
+    at("list-filters"),
+    [
+      asked.area && { name: model.units.get(asked.area)?.name ?? asked.area, takeOff: () => choose({ area: null }) },
+      asked.level && { name: model.levelName(asked.level), takeOff: () => choose({ level: null }) },
+      asked.reply && { name: t(`reply.${asked.reply}`), takeOff: () => choose({ reply: null }) },
+    ].filter(Boolean),
+  );
+  if (moved || wanted.anew) {
+    drawCrumbs();
+    tiles.build(asked.area);
+    map.show(asked.area, glide);
+    drawCounts();
+  }
+  drawLists(true);
   keepAddress();
 }
+
+/** From everything down to the area that is shown; each step leads back. */
+function drawCrumbs() {
+  const step = (code, name, last) => {
+    const button = make("button", "link-button", name);
+    button.type = "button";
+    button.dataset.area = code ?? "";
+    if (last) button.setAttribute("aria-current", "true");
+    return make("li", "", button);
+  };
+  const way = asked.area ? model.path(asked.area) : [];
+  at("map-crumbs").replaceChildren(step(null, island.whole, way.length === 0), ...way.map(({ code, name }, n) => step(code, name, n === way.length - 1)));
+}
+
+// ---- what is shown --------------------------------------------------------------------------------------
+
+let counted = null;
+
+function drawCounts() {
+  counted = model.totals;
+  for (const element of board.querySelectorAll("[data-total]")) {
+    const name = element.dataset.total;
+    write(element, name === "share" ? Math.floor((100 * counted.there) / (counted.all || 1)) : counted[name]);
+  }
+  for (const part of at("state-bar").children) part.style.flexGrow = counted[part.dataset.share];
+  const { levels } = model;
+  for (const row of at("levels").children) {
+    const counts = levels.get(row.dataset.level);
+    if (!counts) continue;
+    write(row.querySelector("[data-present]"), counts.there);
+    write(row.querySelector("[data-invited]"), counts.all);
+    setBar(row.querySelector("progress"), counts);
+  }
+  const groups = model.groups(asked.area);
+  areas.draw(groups, asked.area);
+  tiles.count(groups);
+}
+
+/** Calls `act` at once, and again at most every so many ms. */
+function paced(act, every) {
+  let timer = null;
+  let due = false;
+  return () => {
+    if (timer) {
+      due = true;
+      return;
+    }
+    act();
+    timer = setTimeout(function again() {
+      timer = due ? setTimeout(again, every) : null;
+      if (due) act();
+      due = false;
+    }, every);
+  };
+}
+
+let dimmed = false;
+
+function drawLists(anew = false) {
+  if (!known) return;
+  const { mask, order } = model.found(asked);
+  const narrowed = Boolean(asked.area || asked.level || asked.reply || asked.words || LISTS.indexOf(asked.list) > 2);
+  if (narrowed || dimmed) map.only(narrowed ? mask : null, anew);
+  dimmed = narrowed;
+  table.list(order, anew);
+  write(board.querySelector("[data-list-count]"), order.length);
+  write(board.querySelector("[data-list-none]"), order.length ? "" : t("list.none"));
+  const many = at("remind-all");
+  many.hidden = !island.may_remind || model.instant !== null || !absentIn(order).length;
+  write(many.querySelector("span"), t("remind.all", { n: absentIn(order).length }));
+}
+
+const absentIn = (order) => order.filter((index) => !["present", "late", "needs_help"].includes(model.stateOf(index)));
+
+const countsSoon = paced(drawCounts, COUNTS_EVERY);
+const listsSoon = paced(() => {
+  drawHelp(model, at("help-panel"));
+  drawLists();
+  speak();
+}, LIST_EVERY);
+
+const notesSoon = paced(async () => {
+  const scope = island.scope ? `?scope=${encodeURIComponent(island.scope)}` : "";
+  // Without a network the line says so; the notes come with the next change.
+  const answer = await send(`/meetings/${island.meeting}/board/notes${scope}`, { method: "GET", headers: { accept: "application/json" } }).catch(() => null);
+  if (!answer?.ok || model.instant) return;
+  model.learnNotes(await answer.json());
+  listsSoon();
+}, NOTES_EVERY);
+
+const CALLING = new Set(["needs_help", "lost", "left"]);
+
+/** All may have changed: a snapshot, another instant. */
+function redraw() {
+  if (!known) return;
+  drawCounts();
+  tiles.repaintAll();
+  map.repaint();
+  listsSoon();
+}
+
+// ---- spoken, at most every ten seconds --------------------------------------------------------------------
+
+const speak = paced(() => {
+  const { there, all, lost, needs_help: help } = model.totals;
+  write(at("spoken-totals"), t("spoken", { there, all, lost, help }));
+}, 10_000);
+
+// ---- the line ---------------------------------------------------------------------------------------------
+
+keepLine(line, board, island);
+line.addEventListener("snapshot", () => {
+  if (!known) return;
+  model.takeSnapshot();
+  redraw();
+  notesSoon();
+});
+line.addEventListener("changes", ({ detail }) => {
+  if (!known) return;
+  const moved = model.takeChanges(detail.points);
+  if (!moved.length) return;
+  tiles.repaint(moved);
+  tiles.pulse(moved.slice(0, 60));
+  map.change(moved);
+  countsSoon();
+  listsSoon();
+  if (moved.some((index) => CALLING.has(model.stateOf(index)))) notesSoon();
+});
+line.addEventListener("meeting", redraw);
+
+// Questions and decisions are fragments of their own places; a notice says that they have changed.
+async function fetchSlot(slot) {
+  const answer = await send(slot.dataset.from, { method: "GET", headers: { accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const words = await answer.text();
+  if (slot.dataset.words === words) return;
+  const first = slot.dataset.words === undefined;
+  slot.dataset.words = words;
+  slot.innerHTML = words;
+  slot.hidden = !slot.textContent.trim();
+  if (!first) pulse(slot);
+}
+
+for (const slot of board.querySelectorAll("[data-from]")) {
+  fetchSlot(slot);
+  for (const kind of slot.dataset.kinds.split(" ")) document.addEventListener(`live:notice:${kind}`, () => fetchSlot(slot));
+  document.addEventListener("live:again", () => fetchSlot(slot));
+}
+for (const name of ["live:notice:reminder", "live:notice:help", "live:again"]) document.addEventListener(name, () => notesSoon());
+
+// ---- presses ------------------------------------------------------------------------------------------------
 
 board.addEventListener("click", (event) => {
-  const { list, listState, filterGroup, mapView, mapZoom } = event.target.closest("button")?.dataset ?? {};
-  if (list) choose(list, filter);
-  else if (listState) choose(table.kind === listState ? "absent" : listState, filter);
-  else if (filterGroup) choose(filter === filterGroup ? "absent" : "all", filter === filterGroup ? null : filterGroup);
-  else if (mapView) {
-    map.show(mapView);
-    for (const button of board.querySelectorAll("[data-map-view]")) button.setAttribute("aria-pressed", button.dataset.mapView === mapView);
-  } else if (mapZoom) map.zoom(mapZoom === "in" ? 1.5 : 1 / 1.5);
+  const { list, listState, filterGroup, area, mapZoom } = event.target.closest("button")?.dataset ?? {};
+  if (list) choose({ list });
+  else if (listState) choose({ list: asked.list === listState ? "absent" : listState });
+  else if (filterGroup?.startsWith("level:")) choose({ level: asked.level === filterGroup.slice(6) ? null : filterGroup.slice(6), list: "all" });
+  else if (filterGroup) choose({ area: filterGroup, list: "all" });
+  else if (area !== undefined) choose({ area: area || null, list: area ? asked.list : "absent" });
+  else if (mapZoom === "fit") map.fit();
+  else if (mapZoom) map.zoom(mapZoom === "in" ? 1.6 : 1 / 1.6);
 });
-
-let sorting = address.searchParams.get("sort");
-const natural = [...at("groups").tBodies[0].rows];
-
-function sortGroups() {
-  for (const head of at("groups").tHead.rows[0].cells) {
-    const [name, way] = (sorting ?? "").split("-");
-    if (head.dataset.sort === name) head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
-    else head.removeAttribute("aria-sort");
-  }
-  const body = at("groups").tBodies[0];
-  const rows = sorting && counted ? [...natural].sort(comparing(sorting)) : natural;
-  if (rows.some((row, index) => body.rows[index] !== row)) body.append(...rows);
-}
-
-function comparing(order) {
-  const [name, way] = order.split("-");
-  const turn = way === "down" ? -1 : 1;
-  const value = (row) => {
-    const counts = counted.groups.get(row.dataset.group);
-    if (name === "name") return model.groupName(row.dataset.group) ?? "";
-    if (!counts) return 0;
-    return name === "share" ? counts.present / (counts.invited || 1) : counts[name];
-  };
-  return (a, b) => {
-    const [x, y] = [value(a), value(b)];
-    return turn * (typeof x === "string" ? x.localeCompare(y, "vi") : x - y);
-  };
-}
-
+at("filter-level").addEventListener("change", ({ target }) => choose({ level: target.value || null }));
+at("filter-reply").addEventListener("change", ({ target }) => choose({ reply: target.value || null }));
+at("filter-words").addEventListener("input", ({ target }) => choose({ words: target.value.trim() || null }));
 at("groups").tHead.addEventListener("click", (event) => {
-  const name = event.target.closest("th")?.dataset.sort;
-  if (!name) return;
-  const first = name === "name" || name === "share" ? "up" : "down";
-  const second = first === "up" ? "down" : "up";
-  sorting = sorting === `${name}-${first}` ? `${name}-${second}` : sorting === `${name}-${second}` ? null : `${name}-${first}`;
-  sortGroups();
+  const column = event.target.closest("th")?.dataset.sort;
+  if (!column) return;
+  areas.turn(column);
   keepAddress();
 });
+map.addEventListener("enter", ({ detail }) => {
+  const below = model.below(asked.area, detail);
+  if (below) choose({ area: below.code });
+});
+map.addEventListener("leave", () => asked.area && choose({ area: model.path(asked.area).at(-2)?.code ?? null }));
+map.nowhere = (n) => t("map.nowhere", { n });
+keepReminders(
+  board.querySelector(".board-list"),
+  model,
+  () => absentIn(table.order).map((index) => model.points[index].id),
+  (reminders) => {
+    model.learnReminders(reminders);
+    drawLists();
+  },
+);
 
-// ---- a word about the point under the pointer -----------------------------------------------------------
+// ---- a word about the point under the pointer -------------------------------------------------------------
 
 const tip = at("point-tip");
 
-function showTip(id, x, y) {
-  const fact = model.points.get(id);
-  if (!fact) return;
-  const standing = model.standing(id);
-  const area = fact.area && fact.area !== fact.unitName ? [make("span", "soft", fact.area)] : [];
+function showTip(index, x, y) {
+  const fact = model.points[index];
+  const area = model.areaOf(fact);
   tip.replaceChildren(
     make("strong", "", fact.unitName),
-    ...area,
-    make("span", `state state-${standing.state}`, t(`state.${standing.state}`)),
-    make("span", "", lastWord(model, fact, standing)),
+    ...(area && area !== fact.unitName ? [make("span", "soft", area)] : []),
+    make("span", `state state-${model.stateOf(index)}`, t(`state.${model.stateOf(index)}`)),
+    make("span", "", lastWord(model, index)),
     make("span", "soft", [fact.technician, fact.phone].filter(Boolean).join(" · ")),
   );
   tip.hidden = false;
@@ -282,39 +282,32 @@ function showTip(id, x, y) {
   tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(Math.max(8, top))}px)`;
 }
 
-map.addEventListener("point", ({ detail }) => {
-  if (detail) showTip(detail.id, detail.x, detail.y);
-  else tip.hidden = true;
-});
+const hideTip = () => {
+  tip.hidden = true;
+};
+map.addEventListener("point", ({ detail }) => (detail ? showTip(detail.index, detail.x, detail.y) : hideTip()));
+map.addEventListener("moved", hideTip);
 at("tiles").addEventListener("pointerover", (event) => {
-  const id = event.target.dataset?.point;
-  if (id) showTip(Number(id), event.clientX, event.clientY);
-  else tip.hidden = true;
+  const index = model.slot.get(Number(event.target.dataset?.point));
+  if (index === undefined) hideTip();
+  else showTip(index, event.clientX, event.clientY);
 });
-at("tiles").addEventListener("pointerleave", () => {
-  tip.hidden = true;
+at("tiles").addEventListener("pointerleave", hideTip);
+addEventListener("scroll", hideTip, { passive: true });
+
+// ---- another instant -----------------------------------------------------------------------------------------
+
+day.addEventListener("instant", ({ detail }) => {
+  model.showInstant(detail?.at ?? null, detail?.frame);
+  model.learnNotes({ notes: detail ? detail.frame.notes : island.notes });
+  board.dataset.past = detail !== null;
+  at("past-bar").hidden = detail === null;
+  if (detail) write(at("past-bar").querySelector("[data-past-text]"), t("day.past", { time: clockTime(detail.at) }));
+  else notesSoon();
+  keepAddress();
+  redraw();
 });
-addEventListener("scroll", () => {
-  tip.hidden = true;
-}, { passive: true });
-
-// ---- the hall ------------------------------------------------------------------------------------------------
-
-function drawHall() {
-  const hall = document.fullscreenElement !== null || address.searchParams.has("hall");
-  document.documentElement.classList.toggle("hall", hall);
-  write(at("hall-button").querySelector("span"), t(hall ? "hall.leave" : "hall.enter"));
-}
-
-at("hall-button").addEventListener("click", async () => {
-  if (document.documentElement.classList.contains("hall")) {
-    address.searchParams.delete("hall");
-    history.replaceState(null, "", address);
-    if (document.fullscreenElement) await document.exitFullscreen();
-  } else await document.documentElement.requestFullscreen?.().catch(() => address.searchParams.set("hall", "1"));
-  drawHall();
-});
-document.addEventListener("fullscreenchange", drawHall);
+at("past-now").addEventListener("click", () => day.go(null));
 
 // ---- beginning --------------------------------------------------------------------------------------------------
 
@@ -333,12 +326,21 @@ async function learnRoster() {
 }
 
 for (const part of at("state-bar").children) part.style.flexGrow = part.dataset.count;
-drawHall();
+keepHall(at("hall-button"), address);
 line.open();
 await learnRoster();
-known = model.points.size > 0;
-tiles.build();
-if (!map.place()) board.querySelector(".board-map").hidden = true;
-const list = address.searchParams.get("list");
-choose(["absent", "present", "all", ...STATES].includes(list) ? list : "absent", filter);
+known = model.points.length > 0;
+if (asked.area && !model.units.has(asked.area)) asked.area = null;
+model.takeSnapshot();
+choose({ anew: true, area: asked.area }, false);
 if (line.points.size) redraw();
+board.dataset.ready = "true";
+const since = address.searchParams.get("at");
+await Promise.all([
+  map.form().then((formed) => {
+    board.querySelector(".board-map").hidden = !formed;
+    if (formed) map.show(asked.area, false);
+  }),
+  day.learn().then(() => since && !Number.isNaN(Date.parse(since)) && day.go(new Date(since))),
+]);
+board.dataset.ready = "drawn";
