@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -75,9 +76,7 @@ class Visitor:
         )
         return self._watched(context.new_page())
 
-    def reopen(
-        self, folder: Path, *, width: int = 1440, height: int = 900, **options: Any
-    ) -> Page:
+    def reopen(self, folder: Path, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
         """A page of a browser of its own that keeps all it has in a folder, for when it is closed."""
         context = self.browser.browser_type.launch_persistent_context(
             folder,
@@ -129,6 +128,28 @@ def assert_accessible(page: Page) -> None:
     assert not grave, f"{page.url}\n" + "\n".join(grave)
 
 
+class _Playwright:
+    """The one browser of this process. Open, it keeps an event loop running in this thread."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self.browser: Browser | None = None
+
+    def open(self, path: str) -> Browser:
+        if self.browser is None:
+            playwright = self._opened.enter_context(sync_playwright())
+            self.browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            self._opened.callback(self.browser.close)
+        return self.browser
+
+    def close(self) -> None:
+        self.browser = None
+        self._opened.close()
+
+
+_playwright = _Playwright()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The installed browser. Without one the test is skipped, or fails where REQUIRE_BROWSER=1."""
@@ -138,10 +159,14 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(f"REQUIRE_BROWSER=1 but {missing}")
         pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    yield _playwright.open(path)
+    _playwright.close()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Close the browser before the first test without one, which may want an event loop itself."""
+    if item.get_closest_marker("browser") is None:
+        _playwright.close()
 
 
 @pytest.fixture
@@ -195,12 +220,17 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that open a browser and run them last.
+    """Mark the tests that open a browser. They run first, and what takes long before the rest.
 
-    Playwright keeps an event loop running in this thread from the first of them to the end of the
-    session, and no other test could use `asyncio.run` after it.
+    While the browser is open no other test could use `asyncio.run`; and where tests run side by side,
+    a long one that begins last would keep one core waiting.
     """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("browser") is None,
+            item.get_closest_marker("slow") is None,
+        )
+    )
