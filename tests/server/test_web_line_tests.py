@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -223,6 +224,7 @@ def test_programs_fill_in_and_decide(
 def test_the_test_of_the_device_transfers_no_more_than_its_share(
     client: TestClient[Litestar], sign_in: SignIn, city: City, meeting_id: int
 ) -> None:
+    client.app.state.measuring = Allowance(200, monotonic)
     assert client.get("/self-test/ping", follow_redirects=False).status_code in {303, 401}
     sign_in(city.actors["truc.vanmieu"].person_id)
     point = city.points[WARD]
