@@ -19,6 +19,7 @@ from meetings_server.api import minutes as api_minutes
 from meetings_server.api import point_records as api_point_records
 from meetings_server.api import points as api_points
 from meetings_server.api import reference
+from meetings_server.api import reports as api_reports
 from meetings_server.api import search as api_search
 from meetings_server.api import units as api_units
 from meetings_server.api import video as api_video
@@ -72,6 +73,10 @@ from meetings_server.web import (
     points,
     readiness,
     reorganisation,
+    report_coverage,
+    report_files,
+    report_meeting,
+    reports,
     search,
     second_factor,
     second_step,
@@ -114,6 +119,10 @@ PLACES = [
     directives,
     units,
     reorganisation,
+    report_coverage,
+    report_files,
+    report_meeting,
+    reports,
     points,
     point_equipment,
     point_outages,
@@ -169,6 +178,7 @@ CALLS = [
     api_search,
     api_units,
     api_minutes,
+    api_reports,
     api_help_calls,
     api_host_messages,
     api_video,

@@ -132,6 +132,7 @@ SENTENCES: dict[str, str] = {
     "line_test_no_problem": mark(
         "There is no problem any more: somebody has tested it again. Reload the page."
     ),
+    "meeting_not_held": mark("The meeting was not held, so there is no attendance to report."),
     "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
     "nobody_addressed": mark("The recipients come to no unit. Add units."),

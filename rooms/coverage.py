@@ -69,9 +69,9 @@ def state_elsewhere(
     require(session, actor, Permission.MEETING_WRITE, unit_id, today)
     require_existing(session, unit_id, month)
     if month.day != 1:
-        raise FieldInvalid("month", "unknown", month.isoformat())
+        raise FieldInvalid("month", "not_a_date")
     if month > today:
-        raise FieldInvalid("month", "in_the_future")
+        raise FieldInvalid("month", "day_to_come")
     if not 0 <= meetings <= MOST_MEETINGS:
         raise FieldInvalid("meetings", "out_of_range", f"0–{MOST_MEETINGS}")
     statement = session.get(ElsewhereStatement, (unit_id, month))

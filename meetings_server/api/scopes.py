@@ -52,6 +52,11 @@ READS: dict[str, tuple[str, ...]] = {
         "/directives/{directive_id:int}/files/{n:int}",
     ),
     "search:read": ("/search",),
+    "reports:read": (
+        "/meetings/{meeting_id:int}/attendance/report",
+        "/reports/attendance",
+        "/reports/coverage",
+    ),
     "audit:read": ("/audit",),
 }
 

@@ -43,6 +43,7 @@ SCOPES = (
     "directives:write",
     "receipts:write",
     "search:read",
+    "reports:read",
     "audit:read",
 )
 """As they are offered. `write` does not contain `read`: a device that checks in needs to read nothing."""

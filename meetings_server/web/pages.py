@@ -66,12 +66,14 @@ class Place:
 def _places() -> list[Place]:
     rooms = frozenset({Role.OPERATOR, Role.TECHNICIAN, Role.SECRETARY})
     papers = frozenset({Role.SECRETARY, Role.OFFICIAL})
+    reporting = frozenset({Role.SECRETARY, Role.OFFICIAL, Role.TECHNICIAN, Role.ADMINISTRATOR})
     office = frozenset({Role.ADMINISTRATOR, Role.SECRETARY, Role.TECHNICIAN})
     return [
         Place("/", "home", _("Today")),
         Place("/meetings", "calendar", _("Meetings")),
         Place("/directives", "file-text", _("Documents"), papers, also=("/minutes", "/tasks")),
         Place("/units", "building-community", _("Units"), also=("/points", "/faults")),
+        Place("/reports", "chart-bar", _("Reports"), reporting),
         Place("/check-in", "square-check", _("Check-in"), rooms),
         Place("/admin", "settings", _("Administration"), office, apart=True),
     ]

@@ -12,6 +12,7 @@ AREAS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (mark("Minutes and tasks"), ("minutes:read", "minutes:write", "tasks:read", "tasks:write")),
     (mark("Documents"), ("directives:read", "directives:write", "receipts:write")),
     (mark("Search"), ("search:read",)),
+    (mark("Reports"), ("reports:read",)),
     (mark("Record of changes"), ("audit:read",)),
 )
 
@@ -34,6 +35,7 @@ WORDS: dict[str, str] = {
     "directives:write": mark("Draft, issue and send documents"),
     "receipts:write": mark("Confirm documents"),
     "search:read": mark("Search"),
+    "reports:read": mark("Read reports"),
     "audit:read": mark("Read the record of changes"),
 }
 
