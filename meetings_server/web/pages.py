@@ -163,11 +163,11 @@ def _notices() -> dict[str, tuple[str, str]]:
     """The messages that may follow a redirect: the cookie names one, it never carries text."""
     return {
         "saved": ("success", _("Saved.")),
-        "meeting_booked": ("success", _("The meeting is kept as a draft; its rooms are held.")),
-        "meeting_made_once": (
         "notices_read": ("success", _("Everything is marked as read.")),
         "browser_removed": ("success", _("This browser is no longer notified.")),
         "trial_sent": ("info", _("On its way; it should appear within a minute.")),
+        "meeting_booked": ("success", _("The meeting is kept as a draft; its rooms are held.")),
+        "meeting_made_once": (
             "info",
             _("This meeting has been made already; nothing was made twice."),
         ),
