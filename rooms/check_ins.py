@@ -154,7 +154,7 @@ class _Batch:
         earlier = None if line is None else line[: bisect_right(line, observed, key=_observed_at)]
         in_effect = before if earlier is None else _folded(earlier)
         row = _said(check_in, in_effect, observed)
-        known = _says_nothing_new(row, in_effect, earlier)
+        known = None if _is_event(check_in) else _says_nothing_new(row, in_effect, earlier)
         if known is not None:
             self.help.note(before.state if before else None, before, check_in, observed)
             return known.revision
@@ -313,6 +313,13 @@ def _repeated(line: list[Standing], check_in: CheckIn) -> Standing | None:
         ):
             return row
     return None
+
+
+def _is_event(check_in: CheckIn) -> bool:
+    """Whether the video system tells when it was: what has no effect now may get one, or give one, by
+    what comes later and was before it. Events come once each, so that they are all written down.
+    """
+    return check_in.source is Source.VIDEO and check_in.observed_at is not None
 
 
 def _same_text(said: str | None, written: str) -> bool:

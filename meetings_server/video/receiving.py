@@ -75,10 +75,10 @@ def receive(
     db: Database = app.state.database
     seal = seal_of(app.state.settings)
     try:
-        challenge = _verified(db, seal, key, headers, body, now)
+        signature, challenge = _verified(db, seal, key, headers, body, now)
         if challenge is not None:
             return Received(challenge=challenge)
-        return Received(_take(app, db, key, headers, body, now))
+        return Received(_take(app, db, key, signature, body, now))
     except (Unsigned, EventsUnreadable, RequestReplayed) as wrong:
         _remember_error(db, key, wrong.code, now)
         raise
@@ -86,15 +86,15 @@ def receive(
 
 def _verified(
     db: Database, seal: Seal, key: str, headers: Mapping[str, str], body: bytes, now: datetime
-) -> dict[str, str] | None:
-    """Nothing is locked or written for a request that nobody has signed."""
+) -> tuple[str, dict[str, str] | None]:
+    """The signature. Nothing is locked or written for a request that nobody has signed."""
     with db.reader() as session:
         connection = connection_by_key(session, key)
         secrets = _opened(seal, connection, now)
-        verify(connection.format, secrets, headers, body, now)
+        signature = verify(connection.format, secrets, headers, body, now)
         if connection.format == VideoFormat.ZOOM:
-            return zoom_challenge(body, secrets[0])
-    return None
+            return signature, zoom_challenge(body, secrets[0])
+    return signature, None
 
 
 def _opened(seal: Seal, connection: VideoConnection, now: datetime) -> list[str]:
@@ -109,9 +109,9 @@ def _opened(seal: Seal, connection: VideoConnection, now: datetime) -> list[str]
 
 
 def _take(
-    app: Litestar, db: Database, key: str, headers: Mapping[str, str], body: bytes, now: datetime
+    app: Litestar, db: Database, key: str, signature: str, body: bytes, now: datetime
 ) -> list[EventOut]:
-    digest = _digest(headers)
+    digest = sha256(signature.encode()).hexdigest()
     with db.transaction() as session:
         # Requests of one connection follow one another: two may bring the same participant.
         connection = connection_by_key(session, key, locked=True)
@@ -146,15 +146,6 @@ def _claim(session: Session, connection: VideoConnection, digest: str, now: date
         )
     elif known.settled:
         raise RequestReplayed
-
-
-def _digest(headers: Mapping[str, str]) -> str:
-    signed = "\n".join(
-        f"{name}:{value}"
-        for name, value in sorted(headers.items())
-        if name.endswith(("signature", "timestamp"))
-    )
-    return sha256(signed.encode()).hexdigest()
 
 
 def _outcome(future: "Future[int]") -> str:

@@ -2,6 +2,7 @@
 // help stands. A message that came with the line stands here at once; the rest is fetched. Receipts that could
 // not be sent are kept on the device and sent when the line is back.
 import { send } from "./csrf.js";
+import { notice } from "./messages.js";
 
 const part = () => document.getElementById("point-notices");
 const where = part()?.dataset.href ?? "";
@@ -28,8 +29,15 @@ function unreported() {
 function show(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("point-notices");
   if (!fresh) return;
+  const before = callOf(part());
   part().replaceWith(document.importNode(fresh, true));
+  const call = part().querySelector(".point-call");
+  if (callOf(part()) === before) return;
+  // Whoever has scrolled down to the buttons shall see, too, that somebody has taken the call.
+  document.querySelector("#check-in-form .form-message")?.replaceChildren(...(call ? [notice("info", call.innerText.trim())] : []));
 }
+
+const callOf = (section) => section.querySelector(".point-call")?.innerText.trim() ?? "";
 
 let busy = false;
 let again = false;
@@ -80,7 +88,7 @@ if (where) {
   document.addEventListener("live:notice", ({ detail }) => detail.kind === "message" && showAtOnce(detail));
   for (const name of ["live:notice:message", "live:notice:help", "live:again"]) document.addEventListener(name, report);
   // The point itself has said something else: its call for help may have begun or ended with it.
-  document.addEventListener("checkin:sent", report);
+  document.addEventListener("checkin:said", report);
   addEventListener("online", report);
   // Whoever presses without a network has confirmed nevertheless: the press is kept.
   document.addEventListener(

@@ -94,6 +94,7 @@ function showSending() {
 }
 
 async function renewTimeLine() {
+  document.dispatchEvent(new Event("checkin:said"));
   try {
     const answer = await fetch(`/check-in/${island.meeting}/${island.point}/line`, { headers: { accept: "text/html", "x-enhanced": "part" } });
     if (answer.ok) at("time-line").innerHTML = await answer.text();
