@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.plugins.prometheus import PrometheusConfig
@@ -23,8 +24,8 @@ from meetings_server.live.receipts import receipting
 from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
 from meetings_server.measuring import Allowance
-from meetings_server.routes import document, root_router
 from meetings_server.push.sending import pushing
+from meetings_server.routes import document, root_router
 from meetings_server.settings import Settings
 from meetings_server.web.enhanced_forms import EnhancedForms
 from meetings_server.web.pages import CSRF_COOKIE, provide_form
@@ -79,7 +80,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
         },
         guards=[require_sign_in],
         middleware=[
-            PrometheusConfig("meetings", group_path=True).middleware,
+            PrometheusConfig("meetings", group_path=True, scopes={ScopeType.HTTP}).middleware,
             SecurityHeaders(),
             EnhancedForms(),
             DefineMiddleware(

@@ -249,7 +249,10 @@ class Hub:
     async def _room(self, meeting_id: int) -> Room:
         """The room of a meeting; read once, however many come at the same moment."""
         found = self._rooms.get(meeting_id)
-        if found is None or (found.done() and not _is_open(found)):
+        if found is not None and _is_open(found):
+            # Without a pause: what a handshake writes then goes out in one piece.
+            return found.result()
+        if found is None or found.done():
             found = asyncio.ensure_future(self._open(meeting_id))
             self._rooms[meeting_id] = found
         # A client that leaves meanwhile must not take the others' reading with it.

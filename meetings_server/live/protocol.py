@@ -87,6 +87,7 @@ class DirectLine(asyncio.Protocol):
     __slots__ = (
         "_broken",
         "_connections",
+        "_gathered",
         "_held",
         "_listener",
         "_reader",
@@ -97,9 +98,15 @@ class DirectLine(asyncio.Protocol):
     )
 
     def __init__(
-        self, transport: asyncio.Transport, connections: set[Any], early: bytes = b""
+        self,
+        transport: asyncio.Transport,
+        connections: set[Any],
+        early: bytes = b"",
+        greeting: bytes = b"",
     ) -> None:
         self._transport = transport
+        self._gathered: list[bytes] | None = [greeting]
+        """Until somebody listens all that is written is one piece, the answer to the handshake first."""
         self._connections = connections
         self._reader = Reader(early)
         self._listener: Listener | None = None
@@ -111,7 +118,8 @@ class DirectLine(asyncio.Protocol):
         transport.set_write_buffer_limits(high=MOST_BACKLOG, low=0)
 
     def attach(self, listener: Listener) -> None:
-        if self._transport.is_closing():
+        self._let_go()
+        if self._transport.is_closing() or self._timer is not None:
             listener.gone()
             return
         self._listener = listener
@@ -120,8 +128,15 @@ class DirectLine(asyncio.Protocol):
         self.data_received(b"")
 
     def write(self, frame: bytes) -> None:
-        if self._timer is None and not self._transport.is_closing():
+        if self._gathered is not None:
+            self._gathered.append(frame)
+        elif self._timer is None and not self._transport.is_closing():
             self._transport.write(frame)
+
+    def _let_go(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self.write(b"".join(gathered))
 
     def hold(self) -> None:
         self._held = True
@@ -134,6 +149,7 @@ class DirectLine(asyncio.Protocol):
             self.data_received(b"")
 
     def close(self, code: int, reason: str = "") -> None:
+        self._let_go()
         if self._timer is not None or self._transport.is_closing():
             return
         self._transport.write(close_frame(code, reason))
@@ -231,6 +247,19 @@ class _HandedOver(asyncio.Transport):
 _HANDED_OVER = _HandedOver()
 
 
+class _Keeping(_HandedOver):
+    """In the place of a transport while uvicorn answers a handshake: keeps what it writes."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: Any) -> None:
+        self.kept += data
+
+
 class LiveProtocol(WebSocketsSansIOProtocol):
     """uvicorn's own protocol, with itself in the scope's extensions, and with a gate before it."""
 
@@ -239,6 +268,8 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         self.gate = gate
         self.inside = False
         self.early = b""
+        self.greeting = b""
+        """The answer to the handshake: it goes out with the first frame."""
         self.ordinary = False
         """Whether messages go to the application as events."""
 
@@ -268,6 +299,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     def _become_ordinary(self) -> None:
         self.ordinary = True
+        self._greet()
         early, self.early = self.early, b""
         if early:
             super().data_received(early)
@@ -277,7 +309,22 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             self._become_ordinary()
         return await super().receive()
 
+    def _greet(self) -> None:
+        greeting, self.greeting = self.greeting, b""
+        if greeting:
+            self.transport.write(greeting)
+
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.accept" and not self.transport.is_closing():
+            transport = self.transport
+            self.transport = keeping = _Keeping()
+            try:
+                await super().send(message)
+            finally:
+                self.transport = transport
+            self.greeting = keeping.kept
+            return
+        self._greet()
         await super().send(message)
         if self.close_sent and not self.ordinary:
             self._become_ordinary()
@@ -297,13 +344,14 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         """Leave the connection to a line; this protocol ends with its handshake."""
         transport, self.transport = self.transport, _HANDED_OVER
         self.stop_keepalive()
-        line = DirectLine(transport, self.connections, self.early)
+        line = DirectLine(transport, self.connections, self.early, self.greeting)
         self.connections.discard(self)
         if not self.disconnected:
             # uvicorn asks no more of its connections than that they can be shut down.
             cast("set[Any]", self.connections).add(line)
             transport.set_protocol(line)
             transport.resume_reading()
+        self.greeting = b""
         vars(self.conn).clear()
         return line
 
