@@ -51,7 +51,10 @@ LOG_SHOWN = 6_000
 SEED = 20260207
 """Of the pauses before trying again."""
 
-Fault = Literal["kill", "database"]
+PASSING = {"database_unavailable", "server_stopping", "storage_full", "storage_refused"}
+"""Codes of what is no fault of the check-in: it is sent again."""
+
+Fault = Literal["kill", "database", "clock", "disk"]
 FAULTS: tuple[Fault, ...] = ("kill", "database")
 
 # The same as the README's, with several processes and everything in one folder.
@@ -95,6 +98,7 @@ class Plan:
     faults: tuple[Fault, ...] = FAULTS
     points: int = 632
     watchers: int = 60
+    rounds: tuple[str, ...] = ROUNDS
 
 
 @dataclass
@@ -173,15 +177,17 @@ async def _read(day: Day, line: ClientConnection, holding: Holding) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 frame = json.loads(await line.recv())
-                if frame["type"] != "notice":
+                if frame["type"] not in {"notice", "pass"}:
                     holding.apply(frame)
 
 
-async def operate(day: Day, points: list[int], *, over_http: bool) -> None:
+async def operate(
+    day: Day, points: list[int], rounds: tuple[str, ...], *, over_http: bool
+) -> None:
     """Each of the points says its states; what is not acknowledged is sent again as it was."""
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers=day.headers) as client:
         line: ClientConnection | None = None
-        for state in ROUNDS:
+        for state in rounds:
             for point in points:
                 observed_at = utcnow()
                 revision = None
@@ -247,7 +253,7 @@ async def _send(
             if answer["type"] == "ack":
                 revision: int = answer["revision"]
                 return revision
-            assert answer["code"] in {"database_unavailable", "server_stopping"}, answer
+            assert answer["code"] in PASSING, answer
             return None
 
 
@@ -278,10 +284,10 @@ async def live_through(
     began = time.monotonic()
     shares = [points[number::OPERATORS] for number in range(min(OPERATORS, len(points)))]
     operating = [
-        asyncio.create_task(operate(day, share, over_http=number % 2 == 0))
+        asyncio.create_task(operate(day, share, plan.rounds, over_http=number % 2 == 0))
         for number, share in enumerate(shares)
     ]
-    everything = len(points) * len(ROUNDS)
+    everything = len(points) * len(plan.rounds)
     for number, fault in enumerate(plan.faults, start=1):
         while len(day.acknowledged) < everything * number // (len(plan.faults) + 1):
             failed = next((task for task in operating if task.done() and task.exception()), None)
