@@ -26,7 +26,9 @@ from rooms.attendance import PointState, Source
 from rooms.devices import AtTheDoor, pair, require_device_check_in
 from rooms.doors import meetings_at_the_door
 from rooms.duties import Duty
+from rooms.help_lists import call_of_point
 from rooms.kernel import DomainError, utcnow
+from rooms.message_receipts import messages_of_point
 
 DeviceRequest = Request[DeviceLogin, str, Any]
 AnyRequest = Request[DeviceLogin | None, str | None, Any]
@@ -148,7 +150,10 @@ def _told(
         "device": door.name,
         "point": door.point_id,
         "expires_at": door.expires_at.isoformat(),
-        "meetings": [_meeting(duty, counts.get(duty.meeting.id)) for duty in duties],
+        "meetings": [
+            _meeting(duty, counts.get(duty.meeting.id)) | _told_by_others(session, duty)
+            for duty in duties
+        ],
     }
 
 
@@ -159,6 +164,22 @@ def _headcounts(session: Session, point_id: int, meetings: list[int]) -> dict[in
         )
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _told_by_others(session: Session, duty: Duty) -> dict[str, Any]:
+    """What the host says to the point, and how its call for help stands; by whom, a door need not know."""
+    if not duty.is_open:
+        return {"messages": [], "help": None}
+    meeting_id, point_id = duty.meeting.id, duty.point.id
+    call = call_of_point(session, meeting_id, point_id)
+    stands = call is not None and not (call[0].confirmed_at or call[0].withdrawn_at)
+    return {
+        "messages": [
+            {"id": one.message.id, "text": one.message.text, "at": one.message.sent_at.isoformat()}
+            for one in messages_of_point(session, meeting_id, point_id)
+        ],
+        "help": call[0].state if call and stands else None,
+    }
 
 
 def _meeting(duty: Duty, headcount: int | None) -> dict[str, Any]:

@@ -67,6 +67,7 @@ function show() {
   for (const field of form.elements) field.disabled = !isOpen(meeting);
   showState();
   showSending();
+  showMessages(meeting);
   showOthers(meeting);
 }
 
@@ -78,6 +79,25 @@ function change(meeting) {
   form.reset();
   if (meeting) follow(meeting);
   showLine();
+}
+
+/** What the host says, and how the call for help stands. */
+function showMessages(meeting) {
+  const help = meeting.help ? [paragraph("kiosk-help", t(`help.${meeting.help}`))] : [];
+  const messages = (meeting.messages ?? []).map(({ text, at: sent }) => {
+    const message = document.createElement("article");
+    message.className = "host-message";
+    message.append(paragraph("small soft", t("message.host", { time: shortMoment(new Date(sent)) })), paragraph("host-message-text", text));
+    return message;
+  });
+  at("messages").replaceChildren(...help, ...messages);
+}
+
+function paragraph(kind, text) {
+  const made = document.createElement("p");
+  made.className = kind;
+  made.textContent = text;
+  return made;
 }
 
 function showOthers(meeting) {
@@ -267,6 +287,7 @@ document.addEventListener("visibilitychange", () => {
   askAgain();
 });
 
+for (const name of ["live:notice:message", "live:notice:help", "live:again"]) document.addEventListener(name, askAgain);
 addEventListener("online", askAgain);
 setInterval(askAgain, ASK_AGAIN);
 setInterval(tick, 1000);
