@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from rooms.bridge_points import BridgePoint, points_of
+from rooms.devices import add_device, pair, revoke_device
 from rooms.endpoints import EndpointKind
 from rooms.equipment import Condition, Equipment, EquipmentKind
 from rooms.faults import Fault, FaultKind, NewFault, report_fault, solve_fault
@@ -36,6 +37,13 @@ ADDRESSES = {
     "00181": "Hội trường tầng 2, trụ sở UBND phường",
     "00178": "Phòng họp tầng 1, trụ sở UBND phường",
 }
+LOST_TABLET = "Máy ở bàn lễ tân"
+TABLETS = (
+    ("00181", "Cửa hội trường tầng 2"),
+    ("00181", LOST_TABLET),
+    ("006", "Cửa phòng 302"),
+    ("01", "Cửa phòng 201"),
+)
 IN_THE_ROOM = {"truc.vanmieu": "00181", "truc.cattlinh": "00178", "truc.dongda": "006"}
 
 
@@ -55,6 +63,23 @@ def furnish(session: Session, tree: Tree, actors: dict[str, Actor], now: datetim
     _add_technicians(session, tree, actors)
     _report_outages(session, tree, actors["kythuat"], now)
     _report_faults(session, points, actors, now)
+    _hang_tablets(session, points, actors["kythuat"], now)
+
+
+def _hang_tablets(
+    session: Session, points: dict[str, int], technician: Actor, now: datetime
+) -> None:
+    """Tablets at three doors; one has been lost."""
+    for code, name in TABLETS:
+        hung = now - timedelta(days=20)
+        device, shown = add_device(
+            session, technician, points[code], name, 365, hung, civil_day(now)
+        )
+        session.flush()
+        pair(session, shown, "Mozilla/5.0 (Linux; Android 15; SM-X216B)", hung)
+        device.last_seen_at = now - timedelta(minutes=4)
+        if name == LOST_TABLET:
+            revoke_device(session, technician, device.id, now - timedelta(days=6), civil_day(now))
 
 
 def _add_second_rooms(session: Session, tree: Tree) -> None:
