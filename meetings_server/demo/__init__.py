@@ -19,6 +19,7 @@ from meetings_server.demo.papers import attach_programme
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.seed import is_seeded, seed
 from meetings_server.demo.simulation import simulating
+from meetings_server.demo.under_way import seed_under_way
 from meetings_server.effects import apply_effects
 from meetings_server.mail.claims import keep_all
 from meetings_server.serving import run
@@ -47,6 +48,7 @@ def run_demo(settings: Settings, catalogue: str, data: Path | None, pace: float 
             with database.reader() as session:
                 host = host_of(session, utcnow())
             attach_programme(database, host.actor, meeting, settings.files, utcnow())
+            seed_under_way(database, settings, meeting, utcnow())
         # The mails of invented meetings go to the mailbox page, never to a mail server.
         keep_all(database)
         database.dispose()
