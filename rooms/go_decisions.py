@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from rooms.hierarchy import load_tree
-from rooms.kernel import Base, Conflict, FieldInvalid, bounded_text, civil_day, record
+from rooms.kernel import Base, Conflict, Event, FieldInvalid, bounded_text, civil_day, record
 from rooms.meetings import Meeting, MeetingState, WrongState, visible_meeting
 from rooms.notices import MeetingNotice
 from rooms.people import Person
@@ -77,6 +77,14 @@ class DecidedMeanwhile(Conflict):
     code: ClassVar[str] = "decided_meanwhile"
     by: str
     number: int
+
+
+@dataclass(frozen=True)
+class GoDecided(Event):
+    """`turns`: it takes back what held until now."""
+
+    decision_id: int
+    turns: bool
 
 
 def decide(
@@ -136,6 +144,7 @@ def decide(
     session.flush()
     facts = {"verdict": wanted.value, "number": decision.number, "at": now.isoformat()}
     record(session, MeetingNotice(meeting_id, NOTICE, None, facts))
+    record(session, GoDecided(decision.id, standing is not None and standing.verdict != wanted))
     return decision
 
 

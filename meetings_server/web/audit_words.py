@@ -58,6 +58,7 @@ SUBJECTS: dict[str, str] = {
     "video_connection": mark("Connection of a video system"),
     "participation": mark("Invitation and reply"),
     "meeting_paper": mark("Meeting paper"),
+    "go_decision": mark("Go or no-go before the meeting"),
     "minutes": mark("Minutes"),
     "task": mark("Task"),
     "task_note": mark("Line of the follow-up"),

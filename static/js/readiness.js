@@ -1,26 +1,30 @@
-// The readiness board: figures and list are fetched anew when a point says something, not more often
-// than every two seconds however many say something; the filters and the decision being typed stay.
+// The readiness board: figures and list are fetched anew when a point says something. However many say
+// something, two seconds lie between, and longer where the answer takes the server long: a board must not
+// keep it busy. The filters and the decision being typed stay.
 import "./go-decision.js";
 import { serverNow } from "./clock.js";
 import { clockTime, t } from "./i18n.js";
 import { LiveMeeting } from "./live.js";
 
 const PAUSE = 2000;
+/** The pause is so many times what the answer took. */
+const PATIENCE = 15;
 const PARTS = ["readiness-figures", "readiness-list"];
 
 const island = JSON.parse(document.getElementById("readiness-data").textContent);
 const line = new LiveMeeting(island.meeting, island.scope);
 let waiting = null;
 let fetchedAt = 0;
+let pause = PAUSE;
 let asOf = serverNow();
 
 function soon() {
   if (waiting !== null) return;
-  waiting = setTimeout(renew, Math.max(0, fetchedAt + PAUSE - Date.now()));
+  waiting = setTimeout(renew, Math.max(0, fetchedAt + pause - Date.now()));
 }
 
 async function renew() {
-  fetchedAt = Date.now();
+  const begun = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html", "x-enhanced": "part" } });
     if (answer.ok) {
@@ -31,6 +35,7 @@ async function renew() {
     // The bar of the cut line says so; the line that comes back asks again.
   } finally {
     fetchedAt = Date.now();
+    pause = Math.max(PAUSE, PATIENCE * (fetchedAt - begun)) * (1 + Math.random() / 5);
     waiting = null;
   }
 }

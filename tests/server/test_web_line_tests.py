@@ -160,6 +160,7 @@ def test_go_and_no_go_are_seen_by_all(
         seen = client.get(page).text
         assert "Nhiều điểm cầu mất tiếng" in seen, page
         assert "0/9 điểm cầu" in seen, page
+    assert "Chưa đủ điều kiện họp" in client.get("/notices").text
 
 
 def test_programs_fill_in_and_decide(
