@@ -129,11 +129,17 @@ def interval(starts_at: datetime, ends_at: datetime, zone: str | None = None) ->
     return f"{day(start.date())}, {start:%H:%M} – {day(end.date())}, {end:%H:%M}"
 
 
+def grouped(number: int) -> str:
+    """`31.097` in Vietnamese, `31,097` in English: as the scripts of the board write figures too."""
+    return f"{number:,}".replace(",", "." if current_language.get() == "vi" else ",")
+
+
 FILTERS: dict[str, Any] = {
     "clock": clock,
     "clock_seconds": clock_seconds,
     "day": day,
     "daytime": daytime,
+    "grouped": grouped,
     "last_day": last_day,
     "short_day": short_day,
     "weekday": weekday,

@@ -15,7 +15,7 @@ from meetings_server.database import Database
 from meetings_server.i18n import _, mark
 from meetings_server.live.roster import Scoped
 from meetings_server.web.board_day import HANDLERS as WHILE_OPEN
-from meetings_server.web.board_day import notes_of, reminders_of
+from meetings_server.web.board_day import helps_of, notes_of, reminders_of
 from meetings_server.web.meeting_words import LEVELS
 from meetings_server.web.pages import PageRequest, render
 from rooms.hierarchy import Node, Tree, load_tree
@@ -65,6 +65,7 @@ def board_page(
             # Without a scope in the address the live part finds the widest by the same rule.
             "scope": unit or "",
             "may_remind": may_remind(session, actor, meeting, now),
+            "helps": helps_of(session, actor, meeting.id, today),
             "notes": notes_of(session, meeting, shown),
             "reminders": reminders_of(session, meeting, shown),
             **areas.words(found),

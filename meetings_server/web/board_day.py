@@ -1,6 +1,6 @@
 """What the board asks while it is open: notes and reminders, an instant of the day, the day as a line."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +15,8 @@ from meetings_server.live.roster import Scoped, packed
 from meetings_server.reading import read_instant
 from meetings_server.web.pages import PageRequest
 from rooms.attendance import PointState, Presence, start_of
+from rooms.help_calls import RUNNING
+from rooms.help_lists import queue
 from rooms.hierarchy import load_tree
 from rooms.kernel import FieldInvalid, civil_day, utcnow
 from rooms.meetings import Meeting, Participation, visible_meeting
@@ -75,6 +77,18 @@ def reminders_of(session: Session, meeting: Meeting, scope: Scope) -> Reminders:
     }
 
 
+Helps = dict[str, list[Any]]
+
+
+def helps_of(session: Session, actor: Actor, meeting_id: int, on: date) -> Helps:
+    """The calls for help that run, by point: [id of the call, who looks after it]."""
+    return {
+        str(line.call.point_id): [line.call.id, line.helper]
+        for line in queue(session, actor, meeting_id, on)
+        if line.call.state in RUNNING
+    }
+
+
 def _admit(
     session: Session, actor: Actor, meeting_id: int, code: str | None, now: datetime
 ) -> tuple[Meeting, Scope]:
@@ -89,9 +103,12 @@ def board_notes(
     request: PageRequest, db: Database, meeting_id: int, unit: Scoped = None
 ) -> Response[bytes]:
     """The notes that go with lost lines and requests for help, and who was reminded."""
+    now = utcnow()
     with db.reader() as session:
-        meeting, scope = _admit(session, request.user.actor, meeting_id, unit or None, utcnow())
+        actor = request.user.actor
+        meeting, scope = _admit(session, actor, meeting_id, unit or None, now)
         told = {
+            "helps": helps_of(session, actor, meeting.id, civil_day(now)),
             "notes": notes_of(session, meeting, scope),
             "reminders": reminders_of(session, meeting, scope),
         }

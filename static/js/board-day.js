@@ -1,6 +1,6 @@
 // The day of the meeting as a line under the counts: a slider shows the board as it was at an instant,
 // plays the day, and goes back to now.
-import { make, write } from "./board-lists.js";
+import { grouped, make, write } from "./board-lists.js";
 import { clockTime, t } from "./i18n.js";
 
 const AGAIN_EVERY = 60_000;
@@ -149,7 +149,7 @@ export class BoardDay extends EventTarget {
 
   #tell(at) {
     const row = this.#rowAt(at ?? new Date(this.#day.until));
-    this.#slider.setAttribute("aria-valuetext", t("day.spoken", { time: at ? clockTime(at) : t("day.now"), there: row?.present ?? 0, all: row?.invited ?? 0 }));
+    this.#slider.setAttribute("aria-valuetext", t("day.spoken", { time: at ? clockTime(at) : t("day.now"), there: grouped(row?.present ?? 0), all: grouped(row?.invited ?? 0) }));
     const mark = this.#section.querySelector(".day-mark");
     mark.hidden = !at;
     if (at) mark.style.left = `${(100 * (at - this.#day.since)) / (this.#day.until - this.#day.since || 1)}%`;
@@ -187,7 +187,7 @@ export class BoardDay extends EventTarget {
       path("day-line state-scope state-needs_help", line(help)),
     );
     const last = this.#rowAt(new Date(until));
-    picture.setAttribute("aria-label", t("day.chart", { from: clockTime(new Date(since)), until: clockTime(new Date(until)), there: last?.present ?? 0, all: last?.invited ?? 0 }));
+    picture.setAttribute("aria-label", t("day.chart", { from: clockTime(new Date(since)), until: clockTime(new Date(until)), there: grouped(last?.present ?? 0), all: grouped(last?.invited ?? 0) }));
     this.#ticks(since, until);
     write(this.#section.querySelector("#day-most"), most);
   }

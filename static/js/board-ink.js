@@ -34,12 +34,14 @@ export class Ink {
     if (closeness > 2.5 || shape.minors.length < 8000) draw(shape.minors, closeness > 6 ? 1.25 : 0.75, 0.5);
     draw(shape.majors, closeness > 2.5 ? 2 : 1.25, 0.75);
     this.#lines = layer;
+    this.#words = null;
   }
 
   /** Names in their order, as many as find room: [{x, y, name, note, room}] in map units, `room` wide. */
   drawWords(names, view, size, colours) {
     const layer = blank(view, size);
     const { pen } = layer;
+    if (this.#lines) pen.drawImage(this.#lines.canvas, 0, 0, size.width, size.height);
     const taken = [];
     pen.textAlign = "center";
     pen.textBaseline = "middle";
@@ -72,9 +74,9 @@ export class Ink {
     this.#words = layer;
   }
 
-  /** What is to be laid over the cells, the lowest first. */
-  get layers() {
-    return [this.#lines, this.#words].filter(Boolean);
+  /** What is to be laid over the cells, or null. */
+  get layer() {
+    return this.#words ?? this.#lines;
   }
 }
 

@@ -1,11 +1,16 @@
 // The smaller lists of the board: requests for help on top, points as tiles, the areas with their figures.
-import { clockTime, t } from "./i18n.js";
+import { clockTime, language, t } from "./i18n.js";
 import { icon } from "./messages.js";
 
 const PULSING = 1700;
 const MOST_HELP = 24;
+const MOST_PULSES = 6;
 /** More tiles than this are no picture any more; the map then stands for them. */
 const MOST_TILES = 1500;
+
+const figures = new Intl.NumberFormat(language);
+/** 31.097 */
+export const grouped = (number) => figures.format(number);
 
 /** An element with a class and children (text or elements). */
 export function make(name, className = "", ...children) {
@@ -23,8 +28,9 @@ export function callLink(phone) {
   return link;
 }
 
+/** Writes text, or a number as the office writes it; true where it has changed. */
 export function write(element, value) {
-  const text = String(value);
+  const text = typeof value === "number" ? figures.format(value) : String(value);
   if (!element || element.textContent === text) return false;
   element.textContent = text;
   return true;
@@ -56,12 +62,16 @@ export function drawHelp(model, panel) {
       const fact = model.points[index];
       const said = model.notes.get(fact.id);
       const since = t("word.since", { time: clockTime(new Date(model.since[index])) });
+      const help = model.helps.get(fact.id);
+      const name = make(help ? "a" : "strong", "strong", fact.unitName);
+      if (help) name.href = `/help/${help.call}`;
       const card = make(
         "li",
         "help-card",
-        make("div", "spread", make("strong", "", fact.unitName), make("span", "soft nowrap", since)),
+        make("div", "spread", name, make("span", "soft nowrap", since)),
         said?.note ? make("p", "help-note", said.note) : null,
         make("div", "row-line small", make("span", "soft", model.areaOf(fact) || fact.name), make("span", "soft", fact.technician), callLink(fact.phone)),
+        help?.helper ? make("p", "help-taken small", t("help.taken", { name: help.helper })) : null,
       );
       card.dataset.point = fact.id;
       return card;
@@ -133,6 +143,7 @@ export class Tiles {
   }
 
   pulse(indices) {
+    if (indices.length > MOST_PULSES) return;
     for (const index of indices) pulse(this.#tiles.get(index));
   }
 
@@ -140,7 +151,7 @@ export class Tiles {
   count(groups) {
     for (const { key, counts } of groups) {
       const found = this.#groups.get(key);
-      if (!found || !write(found.figure, `${counts.there}/${counts.all}`)) continue;
+      if (!found || !write(found.figure, `${grouped(counts.there)}/${grouped(counts.all)}`)) continue;
       found.block.classList.toggle("complete", counts.there === counts.all);
       found.picture.setAttribute("aria-label", t("tiles.group", { name: found.name, present: counts.there, invited: counts.all }));
     }
@@ -177,11 +188,15 @@ export class GroupTable {
       this.#rows.delete(key);
     }
     for (const row of this.#table.tBodies[0].rows) if (!this.#rows.has(row.dataset.group)) keys.has(row.dataset.group) ? this.#rows.set(row.dataset.group, row) : row.remove();
+    const changed = [];
     for (const { key, name, counts } of groups) {
       if (!this.#rows.has(key)) this.#rows.set(key, this.#row(key, name));
+      else if (this.#fill(this.#rows.get(key), counts)) changed.push(this.#rows.get(key));
       this.#fill(this.#rows.get(key), counts);
       this.#rows.get(key).querySelector("[data-filter-group]").setAttribute("aria-pressed", key === chosen);
     }
+    // Where all are moving nothing stands out; then it stays quiet.
+    if (changed.length <= MOST_PULSES) changed.forEach(pulse);
     this.#order();
   }
 
@@ -206,14 +221,16 @@ export class GroupTable {
     return row;
   }
 
+  /** True where the number of those present has changed. */
   #fill(row, counts) {
+    let changed = false;
     for (const cell of row.querySelectorAll("[data-n]")) {
       const what = cell.dataset.n;
       const number = { present: counts.there, invited: counts.all }[what] ?? (counts[what] || "");
-      if (write(cell, number) && what === "present") pulse(row);
+      if (write(cell, number) && what === "present") changed = true;
     }
-    const bar = row.querySelector("progress");
-    setBar(bar, counts);
+    setBar(row.querySelector("progress"), counts);
+    return changed;
   }
 
   #order() {

@@ -3,15 +3,17 @@
 
 import { Ink } from "./board-ink.js";
 import { STATES } from "./board-model.js";
+import { MapNames } from "./board-names.js";
 import { hearHands } from "./board-hands.js";
-import { CellPainter, lay } from "./board-paint.js";
+import { CellPainter, lay, layPart } from "./board-paint.js";
 
 const CLOSEST = 600; // times the whole
 const REST = 140; // ms without movement before the view is painted anew
 const FRESH = 4000; // ms: edges blend a little each time a cell is painted over
 const WORDS_EVERY = 1000;
 const PULSE = 1300;
-const MOST_PULSES = 60;
+const MOST_PULSES = 16;
+const MOST_BOXES = 150;
 const GLIDE = 320;
 const AGAIN = 3000;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
@@ -21,7 +23,6 @@ export class BoardMap extends EventTarget {
   #model;
   #painter;
   #ink = new Ink();
-  #areas = new Map();
   #view = { zoom: 1, x: 0, y: 0 };
   #fitted = null;
   #size = { width: 0, height: 0, ratio: 1 };
@@ -36,6 +37,8 @@ export class BoardMap extends EventTarget {
   #linesFor = "";
   #glide = null;
   #later = null;
+  #dirty = [];
+  #wholly = true;
   #current = null;
   #focus = null;
 
@@ -45,6 +48,7 @@ export class BoardMap extends EventTarget {
     this.#canvas = canvas;
     this.#model = model;
     this.#painter = new CellPainter(model);
+    this.names = new MapNames(model);
     new ResizeObserver(() => this.#measure()).observe(canvas.parentElement);
     // The theme can change while the board hangs on the wall.
     new MutationObserver(() => this.#readColours()).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
@@ -64,34 +68,9 @@ export class BoardMap extends EventTarget {
       minor: Int32Array.from(ways, (way) => numbers.get(way.findLast(({ inner }) => inner)?.code) ?? -1),
     }));
     this.#painter.shape = shape;
-    this.#gatherAreas(ways, shape);
+    this.names.gather(ways, shape);
     this.#measure();
     return true;
-  }
-
-  /** Every unit with others below it: where its points lie. The tray counts for none of them. */
-  #gatherAreas(ways, { x, y, spread }) {
-    ways.forEach((way, index) => {
-      const { lat } = this.#model.points[index];
-      if (lat === null) return;
-      way.forEach((unit, depth) => {
-        if (!unit.inner && depth) return;
-        let area = this.#areas.get(unit.code);
-        if (!area) this.#areas.set(unit.code, (area = { unit, depth, count: 0, x: 0, y: 0, left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity }));
-        const half = spread[index] / 2;
-        area.count += 1;
-        area.x += x[index];
-        area.y += y[index];
-        area.left = Math.min(area.left, x[index] - half);
-        area.right = Math.max(area.right, x[index] + half);
-        area.top = Math.min(area.top, y[index] - half);
-        area.bottom = Math.max(area.bottom, y[index] + half);
-      });
-    });
-    for (const area of this.#areas.values()) {
-      area.x /= area.count;
-      area.y /= area.count;
-    }
   }
 
   // ---- what is shown -------------------------------------------------------------------------------
@@ -115,7 +94,7 @@ export class BoardMap extends EventTarget {
   }
 
   #boxOf(code) {
-    const area = this.#areas.get(code);
+    const area = this.names.areas.get(code);
     if (area) return area;
     const index = this.#model.points.findIndex(({ unit }) => unit === code);
     if (index < 0) return null;
@@ -171,9 +150,10 @@ export class BoardMap extends EventTarget {
   /** These have changed. */
   change(indices) {
     const now = performance.now();
+    const quiet = indices.length > MOST_PULSES;
     for (const index of indices) {
       this.#waiting.add(index);
-      if (!CALM.matches && !document.hidden) {
+      if (!quiet && !CALM.matches && !document.hidden) {
         this.#pulses.set(index, now);
         if (this.#pulses.size > MOST_PULSES) this.#pulses.delete(this.#pulses.keys().next().value);
       }
@@ -222,20 +202,29 @@ export class BoardMap extends EventTarget {
     const { width, height, ratio } = this.#size;
     if (!this.#painter.shape || !width) return;
     if (this.#glide) this.#advance(now);
+    const resting = !this.#glide && now - this.#movedAt > REST;
+    const renewed = resting && this.#renew(now);
+    if (this.#painter.busy) this.#painter.step();
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const boxes = this.#dirty;
+    this.#dirty = [];
     if (this.#waiting.size) {
       this.#painter.touch(this.#waiting);
+      for (const index of this.#waiting) boxes.push(this.#boxAround(index, 2));
       this.#waiting.clear();
       if (this.#wornAt === Infinity) this.#wornAt = now;
     }
-    const resting = !this.#glide && now - this.#movedAt > REST;
-    if (resting) this.#renew(now);
-    if (this.#painter.busy) this.#painter.step();
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    this.#painter.lay(pen, this.#view);
-    for (const layer of this.#ink.layers) lay(pen, layer, this.#view);
+    // At rest only what has changed is drawn; a large screen is a lot to fill in each frame.
+    const few = resting && !renewed && !this.#wholly && boxes.length < MOST_BOXES;
+    this.#wholly = !resting || this.#painter.busy || renewed;
+    if (few) this.#layBoxes(pen, boxes);
+    else {
+      pen.clearRect(0, 0, width, height);
+      for (const layer of [this.#painter.layer, this.#ink.layer]) if (layer) lay(pen, layer, this.#view);
+    }
     this.#drawPulses(pen, now);
     if (this.#current !== null) {
+      this.#dirty.push(this.#boxAround(this.#current, 14));
       pen.strokeStyle = this.#colours.focus;
       pen.lineWidth = 3;
       pen.stroke(this.#painter.outline(this.#current, this.#view));
@@ -248,6 +237,31 @@ export class BoardMap extends EventTarget {
         this.draw();
       }, WORDS_EVERY);
     }
+  }
+
+  #layBoxes(pen, boxes) {
+    const { width, height } = this.#size;
+    for (const [left, top, right, bottom] of boxes) {
+      const [x, y] = [Math.max(0, Math.floor(left)), Math.max(0, Math.floor(top))];
+      const box = [x, y, Math.min(width, Math.ceil(right)) - x, Math.min(height, Math.ceil(bottom)) - y];
+      if (box[2] <= 0 || box[3] <= 0) continue;
+      pen.clearRect(...box);
+      for (const layer of [this.#painter.layer, this.#ink.layer]) if (layer) layPart(pen, layer, box);
+    }
+  }
+
+  /** The box of a cell on the canvas with a rim. */
+  #boxAround(index, rim) {
+    const { starts, corners } = this.#painter.shape;
+    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (let n = starts[index]; n < starts[index + 1]; n += 2) {
+      left = Math.min(left, corners[n]);
+      right = Math.max(right, corners[n]);
+      top = Math.min(top, corners[n + 1]);
+      bottom = Math.max(bottom, corners[n + 1]);
+    }
+    const { zoom, x, y } = this.#view;
+    return [left * zoom + x - rim, top * zoom + y - rim, right * zoom + x + rim, bottom * zoom + y + rim];
   }
 
   #advance(now) {
@@ -268,8 +282,9 @@ export class BoardMap extends EventTarget {
     }
   }
 
-  /** Paint anew what no longer fits the view, or has been painted over often. */
+  /** Paint anew what no longer fits the view, or has been painted over often; whether there was any. */
   #renew(now) {
+    let renewed = false;
     const at = JSON.stringify([this.#view, this.#size]);
     const outdated = JSON.stringify([this.#painter.view, this.#size]) !== at || this.#paintedAt === -Infinity;
     const worn = now - this.#wornAt > FRESH && now - this.#paintedAt > FRESH;
@@ -277,6 +292,7 @@ export class BoardMap extends EventTarget {
       this.#painter.begin(this.#view, this.#size);
       this.#paintedAt = now;
       this.#wornAt = Infinity;
+      renewed = true;
     }
     if (this.#linesFor !== at) {
       this.#linesFor = at;
@@ -285,42 +301,11 @@ export class BoardMap extends EventTarget {
     }
     if (now - this.#wordsAt > WORDS_EVERY) {
       this.#wordsAt = now;
-      this.#ink.drawWords(this.#names(), this.#view, this.#size, this.#colours);
+      this.#ink.drawWords(this.names.of(this.#view, this.#size, this.#view.zoom / this.#fitted), this.#view, this.#size, this.#colours);
+      renewed = true;
     }
+    return renewed;
   }
-
-  /** Names for the view: the areas the larger first, then the points where cells are wide. */
-  #names() {
-    const closeness = this.#view.zoom / this.#fitted;
-    const names = [...this.#areas.values()]
-      .filter(({ unit }) => unit.inner)
-      .sort((a, b) => a.depth - b.depth || b.count - a.count)
-      .map((area) => {
-        const counts = this.#model.countsOf(area.unit.code);
-        return {
-          x: area.x,
-          y: area.y,
-          name: this.#model.island.labels[area.unit.code] ?? area.unit.name,
-          note: counts?.all ? `${counts.there}/${counts.all}` : "",
-          room: area.depth || closeness > 1.5 ? area.right - area.left : undefined,
-          heavy: area.depth === 0,
-        };
-      });
-    const { tray, x, y, spread } = this.#painter.shape;
-    if (tray) names.unshift({ x: (tray.left + tray.right) / 2, y: tray.top - 14 / this.#view.zoom, name: this.nowhere(tray.count), kept: true });
-    const { width, height } = this.#size;
-    for (let index = 0; index < x.length && names.length < 4000; index += 1) {
-      if (spread[index] * this.#view.zoom < 60) continue;
-      const [px, py] = [x[index] * this.#view.zoom + this.#view.x, y[index] * this.#view.zoom + this.#view.y];
-      if (px < 0 || py < 0 || px > width || py > height) continue;
-      const below = (0.3 * Math.min(80, spread[index] * this.#view.zoom) + 6) / this.#view.zoom;
-      names.push({ x: x[index], y: y[index] + below, name: this.#model.points[index].unitName, room: spread[index] });
-    }
-    return names;
-  }
-
-  /** The words over the tray; the page sets them. */
-  nowhere = (count) => String(count);
 
   #drawPulses(pen, now) {
     for (const [index, begun] of this.#pulses) {
@@ -329,6 +314,7 @@ export class BoardMap extends EventTarget {
         this.#pulses.delete(index);
         continue;
       }
+      this.#dirty.push(this.#boxAround(index, 26));
       pen.globalAlpha = 0.7 * (1 - age);
       pen.strokeStyle = this.#colours.ink;
       pen.lineWidth = 1.5;

@@ -35,6 +35,8 @@ export class BoardModel {
   /** Unit code → {code, name, level, parent, children, place, from, to, inner}. */
   units = new Map();
   notes = new Map();
+  /** Point id → {call, helper}: who looks after a request for help. */
+  helps = new Map();
   /** Point id → {at, by, times}: the last reminder. */
   reminders = new Map();
   states = new Uint8Array(0);
@@ -51,7 +53,7 @@ export class BoardModel {
   constructor(island, line) {
     this.island = island;
     this.line = line;
-    this.learnNotes({ notes: island.notes, reminders: island.reminders });
+    this.learnNotes(island);
   }
 
   /** `roster`: rows with named columns, as in the live frames. */
@@ -110,8 +112,9 @@ export class BoardModel {
     for (const root of roots) walk(root, NOBODY);
   }
 
-  /** Notes by point id: [note, head of delegation]; reminders: [at, by, times]. */
-  learnNotes({ notes, reminders }) {
+  /** By point id: notes [note, head of delegation], reminders [at, by, times], helps [call, helper]. */
+  learnNotes({ notes, reminders, helps }) {
+    if (helps) this.helps = new Map(Object.entries(helps).map(([id, [call, helper]]) => [Number(id), { call, helper }]));
     this.notes = new Map(Object.entries(notes).map(([id, [note, head]]) => [Number(id), { note, head }]));
     if (reminders) this.learnReminders(reminders);
   }

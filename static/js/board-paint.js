@@ -73,9 +73,9 @@ export class CellPainter {
     }
   }
 
-  /** Put the layer onto a canvas that shows `view`. */
-  lay(pen, view) {
-    if (this.#front) lay(pen, this.#front, view);
+  /** The layer that is shown, or null. */
+  get layer() {
+    return this.#front;
   }
 
   /** The outline of a cell in a view, as a path. */
@@ -139,11 +139,20 @@ export class CellPainter {
   }
 }
 
-/** A kept layer, drawn as it lies in another view: sharp where both are the same. */
+/** A kept layer, drawn as it lies in another view: sharp where both are the same.
+ *
+ * While one moves it is coarse, which costs a fraction of smoothing and is gone at rest.
+ */
 export function lay(pen, { canvas, view: painted, size }, view) {
   const scale = view.zoom / painted.zoom;
-  pen.imageSmoothingEnabled = scale !== 1;
+  pen.imageSmoothingEnabled = false;
   pen.drawImage(canvas, view.x - painted.x * scale, view.y - painted.y * scale, size.width * scale, size.height * scale);
+}
+
+/** A box of a kept layer that lies in the very view that is shown: [left, top, width, height]. */
+export function layPart(pen, { canvas, size }, [left, top, width, height]) {
+  const { ratio } = size;
+  pen.drawImage(canvas, left * ratio, top * ratio, width * ratio, height * ratio, left, top, width, height);
 }
 
 /** A colour on a ground, `share` of it. Both as [r, g, b]. */

@@ -1,4 +1,5 @@
 // Reminds absent points: one by its button, all that the list shows after a question.
+import { grouped } from "./board-lists.js";
 import { send } from "./csrf.js";
 import { ask } from "./dialogs.js";
 import { t } from "./i18n.js";
@@ -24,7 +25,7 @@ export function keepReminders(section, model, listed, told) {
     const done = await remind(model.island.meeting, points);
     button.disabled = false;
     if (!done) return;
-    say(done.told ? "success" : "info", done.told ? t("remind.told", { n: done.told, lately: done.lately }) : t("remind.nobody"));
+    say(done.told ? "success" : "info", done.told ? t("remind.told", { n: grouped(done.told), lately: grouped(done.lately) }) : t("remind.nobody"));
     told(done.reminders);
   }
   section.addEventListener("click", async (event) => {
@@ -32,7 +33,7 @@ export function keepReminders(section, model, listed, told) {
     if (button?.dataset.remind) await send_to([Number(button.dataset.remind)], button);
     else if (button?.id === "remind-all") {
       const points = listed();
-      if (points.length && (await ask(t("remind.ask", { n: points.length }), t("remind.all", { n: points.length })))) await send_to(points, button);
+      if (points.length && (await ask(t("remind.ask", { n: grouped(points.length) }), t("remind.all", { n: grouped(points.length) })))) await send_to(points, button);
     }
   });
 }

@@ -16,6 +16,9 @@ export class PointTable {
   #rows = new Map();
   #height = 0;
   #asked = false;
+  // Kept, because asking the page for them lays it out.
+  #top = 0;
+  #seen = 0;
 
   constructor(section, model) {
     this.#model = model;
@@ -23,9 +26,17 @@ export class PointTable {
     this.#body = section.querySelector("#list-rows");
     this.#before = section.querySelector("#list-before");
     this.#after = section.querySelector("#list-after");
-    this.#region.addEventListener("scroll", () => this.#soon(), { passive: true });
+    this.#region.addEventListener(
+      "scroll",
+      () => {
+        this.#top = this.#region.scrollTop;
+        this.#soon();
+      },
+      { passive: true },
+    );
     new ResizeObserver(() => {
       this.#height = 0;
+      this.#seen = this.#region.clientHeight;
       this.#soon();
     }).observe(this.#region);
   }
@@ -33,7 +44,7 @@ export class PointTable {
   /** List these; `anew` goes back to the top. */
   list(order, anew = false) {
     this.order = order;
-    if (anew) this.#region.scrollTop = 0;
+    if (anew) this.#region.scrollTop = this.#top = 0;
     this.draw();
   }
 
@@ -52,8 +63,8 @@ export class PointTable {
       this.#body.replaceChildren(this.#row(order[0]));
       this.#height = this.#body.firstElementChild.getBoundingClientRect().height;
     }
-    const seen = this.#height ? Math.ceil(this.#region.clientHeight / this.#height) : AHEAD;
-    const first = Math.max(0, Math.min(order.length - seen, Math.floor(this.#region.scrollTop / (this.#height || 1))) - AHEAD);
+    const seen = this.#height ? Math.ceil(this.#seen / this.#height) : AHEAD;
+    const first = Math.max(0, Math.min(order.length - seen, Math.floor(this.#top / (this.#height || 1))) - AHEAD);
     const last = Math.min(order.length, first + seen + 2 * AHEAD);
     const rows = [];
     for (let place = first; place < last; place += 1) {

@@ -1,7 +1,7 @@
 // The board of a meeting: keeps what the page shows in step with the live line, or as it was at an instant.
 import { BoardDay } from "./board-day.js";
 import { keepHall } from "./board-hall.js";
-import { drawChips, drawHelp, GroupTable, lastWord, make, pulse, setBar, Tiles, write } from "./board-lists.js";
+import { drawChips, drawHelp, grouped, GroupTable, lastWord, make, setBar, Tiles, write } from "./board-lists.js";
 import { keepLine } from "./board-line.js";
 import { BoardMap } from "./board-map.js";
 import { BoardModel, STATES } from "./board-model.js";
@@ -143,7 +143,7 @@ function drawLists(anew = false) {
   write(board.querySelector("[data-list-none]"), order.length ? "" : t("list.none"));
   const many = at("remind-all");
   many.hidden = !island.may_remind || model.instant !== null || !absentIn(order).length;
-  write(many.querySelector("span"), t("remind.all", { n: absentIn(order).length }));
+  write(many.querySelector("span"), t("remind.all", { n: grouped(absentIn(order).length) }));
 }
 
 const absentIn = (order) => order.filter((index) => !["present", "late", "needs_help"].includes(model.stateOf(index)));
@@ -179,7 +179,7 @@ function redraw() {
 
 const speak = paced(() => {
   const { there, all, lost, needs_help: help } = model.totals;
-  write(at("spoken-totals"), t("spoken", { there, all, lost, help }));
+  write(at("spoken-totals"), t("spoken", { there: grouped(there), all: grouped(all), lost, help }));
 }, 10_000);
 
 // ---- the line ---------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ line.addEventListener("changes", ({ detail }) => {
   const moved = model.takeChanges(detail.points);
   if (!moved.length) return;
   tiles.repaint(moved);
-  tiles.pulse(moved.slice(0, 60));
+  tiles.pulse(moved);
   map.change(moved);
   countsSoon();
   listsSoon();
@@ -204,24 +204,7 @@ line.addEventListener("changes", ({ detail }) => {
 });
 line.addEventListener("meeting", redraw);
 
-// Questions and decisions are fragments of their own places; a notice says that they have changed.
-async function fetchSlot(slot) {
-  const answer = await send(slot.dataset.from, { method: "GET", headers: { accept: "text/html" } }).catch(() => null);
-  if (!answer?.ok) return;
-  const words = await answer.text();
-  if (slot.dataset.words === words) return;
-  const first = slot.dataset.words === undefined;
-  slot.dataset.words = words;
-  slot.innerHTML = words;
-  slot.hidden = !slot.textContent.trim();
-  if (!first) pulse(slot);
-}
-
-for (const slot of board.querySelectorAll("[data-from]")) {
-  fetchSlot(slot);
-  for (const kind of slot.dataset.kinds.split(" ")) document.addEventListener(`live:notice:${kind}`, () => fetchSlot(slot));
-  document.addEventListener("live:again", () => fetchSlot(slot));
-}
+// What is decided fetches itself (`go-decision.js`).
 for (const name of ["live:notice:reminder", "live:notice:help", "live:again"]) document.addEventListener(name, () => notesSoon());
 
 // ---- presses ------------------------------------------------------------------------------------------------
@@ -250,7 +233,7 @@ map.addEventListener("enter", ({ detail }) => {
   if (below) choose({ area: below.code });
 });
 map.addEventListener("leave", () => asked.area && choose({ area: model.path(asked.area).at(-2)?.code ?? null }));
-map.nowhere = (n) => t("map.nowhere", { n });
+map.names.nowhere = (n) => t("map.nowhere", { n: grouped(n) });
 keepReminders(
   board.querySelector(".board-list"),
   model,

@@ -17,9 +17,11 @@ export function t(key, fields = {}) {
 
 export const language = document.documentElement.lang || "vi";
 
+// Made once: a list of thousands writes the time in each row.
+const clock = new Intl.DateTimeFormat(language, { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
 /** 08:05:09 */
-export const clockTime = (moment) =>
-  moment.toLocaleTimeString(language, { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const clockTime = (moment) => clock.format(moment);
 
 /** 08:05 today, 23/11 08:05 on other days */
 export const shortMoment = (moment) => {

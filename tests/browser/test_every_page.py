@@ -41,9 +41,12 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/account/second-factor": (SECRETARY,),
     "/account/tokens": (SECRETARY,),
     "/account/away": (LEADER, SECRETARY),
+    "/account/push": (SECRETARY,),
     "/admin": (TECHNICIAN, ADMINISTRATOR),
     "/admin/audit": (ADMINISTRATOR,),
     "/admin/audit/{number:int}": (ADMINISTRATOR,),
+    "/admin/escalation": (ADMINISTRATOR,),
+    "/admin/escalation/{name:str}": (ADMINISTRATOR,),
     "/admin/health": (ADMINISTRATOR,),
     "/admin/import": (ADMINISTRATOR, TECHNICIAN),
     "/admin/import/people": (ADMINISTRATOR,),
@@ -85,12 +88,14 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/meetings/{meeting_id:int}/messages": (SECRETARY,),
     "/meetings/{meeting_id:int}/messages/{message_id:int}": (SECRETARY,),
     "/meetings/{meeting_id:int}/minutes": (CLERK, OPERATOR),
+    "/meetings/{meeting_id:int}/missing": (SECRETARY,),
     "/meetings/{meeting_id:int}/readiness": (TECHNICIAN, CLERK),
     "/meetings/{meeting_id:int}/video": (TECHNICIAN,),
     "/minutes": (SECRETARY, LEADER),
     "/minutes/{minutes_id:int}": (SECRETARY, LEADER),
     "/minutes/{minutes_id:int}/preview": (SECRETARY,),
     "/minutes/{minutes_id:int}/versions": (SECRETARY,),
+    "/notices": (OPERATOR, SECRETARY),
     "/faults": (TECHNICIAN, OPERATOR),
     "/faults/{fault_id:int}": (TECHNICIAN, OPERATOR),
     "/points/{point_id:int}": (TECHNICIAN, CLERK),
@@ -145,6 +150,8 @@ NOT_PAGES = {
     "/login/code",
     "/login/oidc",
     "/login/oidc/callback",
+    "/meetings/{meeting_id:int}/board/day",
+    "/meetings/{meeting_id:int}/board/instant",
     "/help/{call_id:int}/facts",
     "/meetings/{meeting_id:int}/help/board",
     "/meetings/{meeting_id:int}/help/queue",
@@ -159,6 +166,8 @@ NOT_PAGES = {
     "/meetings/{meeting_id:int}/readiness/{filename:str}",
     "/metrics",
     "/minutes/{minutes_id:int}/paper.docx",
+    "/notices/count",
+    "/notices/{notice_id:int}",
     "/minutes/{minutes_id:int}/paper.pdf",
     "/offline",
     "/points/{point_id:int}/code.svg",
@@ -199,7 +208,7 @@ class LivedIn:
         for route, people in PAGES.items():
             if account in people:
                 is_first = people[0] == account or route == "/"  # which differs from role to role
-                address = route
+                address = route.replace("/{name:str}", "/conference")
                 draft = {"directive_id": self.draft_id} if route.endswith("/edit") else {}
                 for name, number in (self.ids | draft).items():
                     address = address.replace(f"{{{name}:int}}", str(number))
