@@ -77,9 +77,10 @@ def _hang_tablets(
         )
         session.flush()
         pair(session, shown, "Mozilla/5.0 (Linux; Android 15; SM-X216B)", hung)
-        device.last_seen_at = now - timedelta(minutes=4)
-        if name == LOST_TABLET:
-            revoke_device(session, technician, device.id, now - timedelta(days=6), civil_day(now))
+        lost = timedelta(days=6) if name == LOST_TABLET else timedelta()
+        device.last_seen_at = now - lost - timedelta(minutes=4)
+        if lost:
+            revoke_device(session, technician, device.id, now - lost, civil_day(now))
 
 
 def _add_second_rooms(session: Session, tree: Tree) -> None:

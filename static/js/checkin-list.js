@@ -14,7 +14,8 @@ function draw() {
   const waiting = queue.entries;
   const refused = waiting.filter((entry) => entry.refused).length;
   box.hidden = waiting.length === 0;
-  const word = { login: "unsent.login", another: "unsent.another" }[queue.held] ?? "unsent.some";
+  const words = { login: "unsent.login", another: "unsent.another", offline: "unsent.offline" };
+  const word = words[navigator.onLine ? queue.held : "offline"] ?? "unsent.some";
   box.querySelector("[data-unsent-text]").textContent =
     refused === waiting.length ? t("unsent.refused", { n: refused }) : t(word, { n: waiting.length - refused });
 }

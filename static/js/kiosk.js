@@ -202,6 +202,7 @@ queue.addEventListener("change", () => {
 });
 queue.addEventListener("sent", () => {
   lastSent = new Date(serverNow());
+  askAgain();
   showSending();
   keepSoon();
 });
