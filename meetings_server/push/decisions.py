@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from meetings_server.i18n import mark
 from meetings_server.push.addressed import of_points
@@ -12,6 +12,7 @@ from rooms.attendance import standing_invitation
 from rooms.go_decisions import Go, GoDecided, GoDecision
 from rooms.kernel import Event, civil_day
 from rooms.meetings import Meeting, invited
+from rooms.people import Person
 
 TITLES = {
     Go.GO: mark("Held as planned: {title}"),
@@ -20,9 +21,8 @@ TITLES = {
 
 
 def _tell(session: Session, fact: GoDecided) -> None:
-    decision = session.get_one(
-        GoDecision, fact.decision_id, options=[joinedload(GoDecision.decider)]
-    )
+    decision = session.get_one(GoDecision, fact.decision_id)
+    decider = session.get_one(Person, decision.decided_by)
     meeting = session.get_one(Meeting, decision.meeting_id)
     verdict = Go(decision.verdict)
     # That all goes as everybody expects wakes nobody.
@@ -33,7 +33,7 @@ def _tell(session: Session, fact: GoDecided) -> None:
         unit_id=meeting.host_unit_id,
         title=TITLES[verdict],
         text=mark("{name} has decided: {reason}") if decision.reason else mark("{name} decided."),
-        facts={"title": meeting.title, "name": decision.decider.name, "reason": decision.reason},
+        facts={"title": meeting.title, "name": decider.name, "reason": decision.reason},
         path=f"/meetings/{meeting.id}",
         at=decision.decided_at,
         channels=(By.PAGE, By.PUSH) if wakes else (By.PAGE,),
