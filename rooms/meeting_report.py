@@ -1,7 +1,7 @@
 """The attendance report of one meeting: who was there, for how long, and when there was a quorum."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,8 @@ from rooms.rollup import Scope
 from rooms.time_line import CountsAt, counts_over, day_of
 
 CURVE_STEPS = 160
+BEFORE_THE_FIRST = timedelta(minutes=10)
+"""The curve begins so long before anybody was present: hours of nothing tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ def meeting_report(
         if node is not None and node.parent_id is not None:
             parents.setdefault(node.parent_id, Tally()).add(point)
     since, until = day_of(meeting, now)
+    begun = min([window.start, *(point.spans[0][0] for point in points if point.spans)])
+    since = max(since, begun - BEFORE_THE_FIRST)
     rank = {level: number for number, level in enumerate(tree.levels)}
     return MeetingReport(
         meeting,
@@ -64,7 +68,9 @@ def meeting_report(
         dict(sorted(levels.items(), key=lambda each: rank.get(each[0], len(rank)))),
         [(node, parents[node.id]) for node in tree.by_id.values() if node.id in parents],
         None if scope.roots else quorum_over(points, rule, window),
-        counts_over(session, meeting, scope, since=since, until=until, steps=CURVE_STEPS)
+        counts_over(
+            session, meeting, scope, since=since, until=max(since, until), steps=CURVE_STEPS
+        )
         if curve
         else [],
     )

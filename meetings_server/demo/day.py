@@ -199,14 +199,20 @@ def hold(database: Database, host: Host, request: MeetingRequest, now: datetime)
     for minutes in (-12, -3):
         with database.connection() as connection:
             moment = begins + timedelta(minutes=minutes)
-            record_check_ins(connection, reports.pop(0), moment)
+            record_check_ins(connection, _observed(reports.pop(0), moment), moment)
     with database.transaction() as session:
         start(session, host.actor, meeting_id, begins + timedelta(minutes=1))
     with database.connection() as connection:
-        record_check_ins(connection, reports.pop(0), begins + timedelta(minutes=6))
+        # The opening is in the log as of now: what was seen before it says when.
+        moment = begins + timedelta(minutes=6)
+        record_check_ins(connection, _observed(reports.pop(0), moment), moment)
     with database.transaction() as session:
         end(session, host.actor, meeting_id, begins + timedelta(minutes=84))
     return meeting_id
+
+
+def _observed(reports: list[CheckIn], at: datetime) -> list[CheckIn]:
+    return [replace(report, observed_at=at) for report in reports]
 
 
 def _reports(database: Database, meeting_id: int, person_id: int) -> list[list[CheckIn]]:

@@ -21,6 +21,7 @@ from meetings_server.demo.day import (
 )
 from meetings_server.demo.line_tests import seed_line_tests
 from meetings_server.demo.papers import attach_programme, seed_papers
+from meetings_server.demo.past import seed_past
 from meetings_server.demo.people import ACCOUNTS, PASSWORD
 from meetings_server.demo.rooms import furnish
 from meetings_server.identity.passwords import Credential, keep_password
@@ -61,6 +62,7 @@ def seed(
         actors = _add_people(session, tree, now)
         host = host_of(session, now)
         furnish(session, tree, actors, now)
+        seed_past(session, tree, host, now)
     hold_yesterday(database, host, now)
     if files is not None:
         hold_and_minute(database, host, actors["lanhdao"], files, now)
