@@ -7,6 +7,7 @@ whose attendance they may read.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -83,6 +84,11 @@ def chairs_list(session: Session, actor: Actor, meeting: Meeting, on: date) -> C
     wanted = and_(
         invited(meeting.id),
         Participation.invited_at.is_not(None),
+        # Where the chair sits, somebody looks at this list.
+        ~and_(
+            Participation.point_id == meeting.main_point_id,
+            Participation.unit_id == meeting.host_unit_id,
+        ),
         true()
         if sees_all
         else governed(actor, Permission.ATTENDANCE_READ, Participation.unit_id, on),
@@ -120,7 +126,7 @@ def _sum(wanted: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((wanted, 1), else_=0))
 
 
-def _of(meeting: Meeting, *columns: ColumnElement[int]) -> Select[int, int, int, int]:
+def _of(meeting: Meeting, *columns: Any) -> Select[Any]:
     return select(*columns).select_from(Participation).outerjoin(PointState, _state_of(meeting))
 
 
@@ -130,7 +136,7 @@ def _state_of(meeting: Meeting) -> ColumnElement[bool]:
 
 def _absent(session: Session, meeting: Meeting, wanted: ColumnElement[bool]) -> list[Absent]:
     parent = aliased(Unit)
-    rows = session.execute(
+    columns: Any = (
         select(
             BridgePoint.id,
             BridgePoint.name,
@@ -166,7 +172,7 @@ def _absent(session: Session, meeting: Meeting, wanted: ColumnElement[bool]) -> 
         )
         .limit(MOST_ROWS)
     )
-    return [Absent(*row) for row in rows]
+    return [Absent(*row) for row in session.execute(columns)]
 
 
 def _late(

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from meetings_server.push.telling import By
@@ -162,40 +162,30 @@ def set_steps(
     for step in steps:
         last += not step.number
         numbered.append(step if step.number else replace(step, number=last))
-    before = {step.number: step for step in known} if kind in changed_kinds(session) else {}
-    _write(session, kind, before, {step.number: step for step in numbered})
+    _write(session, kind, {step.number: step for step in numbered})
 
 
-def _write(
-    session: Session, kind: MeetingKind, before: Mapping[int, Step], after: Mapping[int, Step]
-) -> None:
-    """What is as it was stays, so that the record of changes tells what has changed."""
-    gone = [number for number in before if before[number] != after.get(number)]
-    if gone:
-        session.execute(
-            delete(EscalationStep).where(
-                EscalationStep.meeting_kind == kind.value, EscalationStep.number.in_(gone)
-            )
+def _write(session: Session, kind: MeetingKind, steps: Mapping[int, Step]) -> None:
+    """Row by row, so that the record of changes tells what has changed."""
+    rows = {
+        row.number: row
+        for row in session.scalars(
+            select(EscalationStep).where(EscalationStep.meeting_kind == kind.value)
         )
-    fresh = [step for number, step in after.items() if before.get(number) != step]
-    if fresh:
-        session.execute(
-            insert(EscalationStep),
-            [
-                {
-                    "meeting_kind": kind.value,
-                    "number": step.number,
-                    "minutes": step.minutes,
-                    "whom": step.whom.value,
-                    "about": step.about.value,
-                    "by_page": By.PAGE in step.channels,
-                    "by_push": By.PUSH in step.channels,
-                    "by_mail": By.MAIL in step.channels,
-                    "active": step.active,
-                }
-                for step in fresh
-            ],
+    }
+    for number, row in rows.items():
+        if number not in steps:
+            session.delete(row)
+    for number, step in steps.items():
+        row = rows.get(number) or EscalationStep(meeting_kind=kind.value, number=number)
+        row.minutes = step.minutes
+        row.whom, row.about = step.whom.value, step.about.value
+        row.by_page, row.by_push, row.by_mail = (
+            by in step.channels for by in (By.PAGE, By.PUSH, By.MAIL)
         )
+        row.active = step.active
+        session.add(row)
+    session.flush()
 
 
 def back_to_defaults(session: Session, actor: Actor, kind: MeetingKind, on: date) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
@@ -152,7 +153,7 @@ def _labels(rows: int) -> dict[str, str]:
     }
 
 
-def _words() -> dict[str, object]:
+def _words() -> dict[str, Any]:
     return {
         "whom_word": lambda whom: _(WHOM[Whom(whom)]),
         "about_word": lambda about: _(ABOUT[About(about)]),

@@ -24,7 +24,7 @@ from meetings_server.mail.ledger import (
     sent_by,
     sent_to,
 )
-from meetings_server.mail.outbox import DeliveryState
+from meetings_server.mail.outbox import Channel, DeliveryState
 from meetings_server.reading import RowId, read_number
 from meetings_server.settings import Settings
 from meetings_server.web.pages import PageRequest, render, see_other, text_of
@@ -203,6 +203,7 @@ def _mail_page(
             # Without a mail server it would only be kept once more.
             may_send_again=path_here == "/admin/mail"
             and bool(settings.smtp_url)
+            and opened.delivery.channel == Channel.MAIL.value
             and opened.delivery.state in {state.value for state in AGAIN},
         )
 
@@ -211,12 +212,18 @@ def _headers(opened: Opened, mail: Mail, sender: str) -> list[tuple[str, str]]:
     facts = opened.parcel.facts
     return [
         (_("Sender’s address"), f"{facts['host']} <{sender}>"),
-        (_("Recipient’s address"), f"{opened.delivery.name} <{opened.delivery.address or '–'}>"),
+        (_("Recipient’s address"), f"{opened.delivery.name} <{_address_of(opened)}>"),
         (_("Answers go to"), facts.get("host_address") or sender),
         (_("Subject line"), mail.letter.subject),
         (_("Written at"), daytime(opened.message.created_at)),
         ("Message-ID", message_id(opened.parcel, sender)),
     ]
+
+
+def _address_of(opened: Opened) -> str:
+    if opened.delivery.channel == Channel.PUSH.value:
+        return _("Device")
+    return opened.delivery.address or "–"
 
 
 def _calendar_facts(content: bytes) -> list[tuple[str, str]]:
