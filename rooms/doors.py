@@ -53,6 +53,30 @@ class Door:
     unit: str
 
 
+def doors_of_meeting(session: Session, actor: Actor, meeting_id: int, on: date) -> list[Door]:
+    """The points that a meeting invites and the actor knows, the main point first.
+
+    That the meeting may be seen is the caller's to check.
+    """
+    rows = session.execute(
+        select(BridgePoint.id, BridgePoint.name, BridgePoint.address, Unit.name)
+        .join(Participation, Participation.point_id == BridgePoint.id)
+        .join(Unit, Unit.id == Participation.unit_id)
+        .join(Meeting, Meeting.id == Participation.meeting_id)
+        .where(
+            Participation.meeting_id == meeting_id,
+            standing_invitation(),
+            or_(
+                governed(actor, Permission.ATTENDANCE_READ, Participation.unit_id, on),
+                governed(actor, Permission.ATTENDANCE_READ, Meeting.host_unit_id, on),
+            ),
+        )
+        .order_by(Participation.is_main.desc(), Unit.position, Unit.id)
+        .limit(MOST_DOORS)
+    )
+    return [Door(*row) for row in rows]
+
+
 def doors_of(session: Session, actor: Actor, unit_id: int, on: date, *, below: bool) -> list[Door]:
     """The open points of a unit, or of all below it, that the actor knows, in the tree's order."""
     where = (

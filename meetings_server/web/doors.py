@@ -18,10 +18,11 @@ from meetings_server.reading import RowId
 from meetings_server.settings import Settings
 from meetings_server.web.pages import PageRequest, render, see_other
 from rooms.bridge_points import point_by_id
-from rooms.doors import Door, doors_of, meetings_at_the_door
+from rooms.doors import Door, doors_of, doors_of_meeting, meetings_at_the_door
 from rooms.faults import require_room_work
 from rooms.hierarchy import Unit, unit_by_id
 from rooms.kernel import civil_day, utcnow
+from rooms.meetings import Meeting, visible_meeting
 from rooms.policies import NotPermitted, Permission, require
 from rooms.technicians import technicians_of
 
@@ -83,11 +84,12 @@ def _paper(request: PageRequest) -> str:
 def _sheets(
     request: PageRequest,
     settings: Settings,
-    unit: Unit,
+    unit: Unit | None,
     doors: list[Door],
     back: str,
     *,
     below: bool = False,
+    meeting: Meeting | None = None,
 ) -> Response[str]:
     # The sheet hangs at a door in Viet Nam, whatever language the person at the printer reads.
     spoken = catalogue("vi").gettext
@@ -95,6 +97,7 @@ def _sheets(
         request,
         "units/doors.html",
         unit=unit,
+        meeting=meeting,
         doors=doors,
         back=back,
         paper=_paper(request),
@@ -134,6 +137,18 @@ def door_sheets(
         require(session, request.user.actor, Permission.ATTENDANCE_READ, unit.id, today)
         doors = doors_of(session, request.user.actor, unit.id, today, below=below)
         return _sheets(request, settings, unit, doors, f"/units/{unit.id}", below=below)
+
+
+@get("/meetings/{meeting_id:int}/doors", include_in_schema=False, sync_to_thread=True)
+def doors_of_the_meeting(
+    request: PageRequest, db: Database, settings: Settings, meeting_id: RowId
+) -> Response[str]:
+    """The sheets for the doors of all rooms that a meeting invites, as far as one may see them."""
+    today = civil_day(utcnow())
+    with db.reader() as session:
+        meeting = visible_meeting(session, request.user.actor, meeting_id, today)
+        doors = doors_of_meeting(session, request.user.actor, meeting_id, today)
+        return _sheets(request, settings, None, doors, f"/meetings/{meeting_id}", meeting=meeting)
 
 
 @get("/points/{point_id:int}/code.svg", include_in_schema=False, sync_to_thread=True)
@@ -184,4 +199,4 @@ def _may_work_here(request: PageRequest, session: Session, point_id: int) -> boo
     return True
 
 
-HANDLERS = [at_the_door, code_picture, door_sheet, door_sheets]
+HANDLERS = [at_the_door, code_picture, door_sheet, door_sheets, doors_of_the_meeting]

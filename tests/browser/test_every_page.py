@@ -83,6 +83,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/meetings/new": (SECRETARY,),
     "/meetings/{meeting_id:int}": (SECRETARY, CLERK, OPERATOR),
     "/meetings/{meeting_id:int}/board": (SECRETARY,),
+    "/meetings/{meeting_id:int}/doors": (CLERK,),
     "/meetings/{meeting_id:int}/edit": (SECRETARY,),
     "/meetings/{meeting_id:int}/help": (TECHNICIAN, OPERATOR),
     "/meetings/{meeting_id:int}/messages": (SECRETARY,),
