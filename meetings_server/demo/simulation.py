@@ -28,6 +28,7 @@ from meetings_server.demo.stand_ins import tokens_for
 from meetings_server.identity.tokens import ApiToken, create_token
 from meetings_server.settings import Settings
 from rooms.attendance import PointState, Presence, standing_invitation
+from rooms.help_calls import HelpCall
 from rooms.hierarchy import load_tree
 from rooms.kernel import utcnow
 from rooms.meetings import Meeting, MeetingState, Participation, Reply
@@ -190,11 +191,14 @@ class Simulation(Thread):
             reported = select(PointState.point_id).where(
                 PointState.meeting_id == meeting.id, PointState.state == Presence.PRESENT.value
             )
+            calling = select(HelpCall.point_id).where(HelpCall.meeting_id == meeting.id)
             invited = session.execute(
                 select(Participation.point_id, Participation.unit_id).where(
                     Participation.meeting_id == meeting.id,
                     standing_invitation(),
                     Participation.point_id.not_in(reported),
+                    # What was made beside the play stays as it is.
+                    Participation.point_id.not_in(calling),
                     Participation.reply != Reply.DECLINED.value,
                     Participation.unit_id.not_in(left_alone),
                 )

@@ -1,6 +1,6 @@
 """What happens around the meeting of the demonstration that runs: calls for help, a message, the video room.
 
-It concerns points whose accounts are left to visitors, so that the play of the others does not end it.
+The points of the accounts are left to visitors, and the play leaves these points alone.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from rooms.policies import Actor
 from rooms.video_events import VideoSaid, hear, settle
 from rooms.video_systems import NewConnection, VideoConnection, connect, new_secret
 
-HELPED, CALLING, IN_THE_ROOM = "006", "01-SNV", "00178"
+HELPED, CALLING, IN_THE_ROOM = "001", "01-STC", "00001"
 SHARE_SHOWN, SHARE_CONFIRMED = 8, 6
 """Of ten points."""
 
@@ -64,15 +64,13 @@ def _calls(
 ) -> None:
     """One call that was solved, one that waits."""
 
-    def says(
-        code: str, who: str, state: str, minutes: float, note: str = "", trouble: str = ""
-    ) -> None:
+    def says(code: str, state: str, minutes: float, note: str = "", trouble: str = "") -> None:
         moment = now + timedelta(minutes=minutes)
         said = CheckIn(
             meeting_id,
             points[code],
             state,
-            people[who].person_id,
+            people["thuky"].person_id,
             Source.PAGE,
             note=note,
             trouble=trouble,
@@ -80,16 +78,16 @@ def _calls(
         with database.connection() as connection:
             record_check_ins(connection, [said], moment)
 
-    says(HELPED, "truc.dongda", "ready", -9)
-    says(HELPED, "truc.dongda", "needs_help", -8, "Loa không có tiếng", "no_sound")
+    says(HELPED, "ready", -9)
+    says(HELPED, "needs_help", -8, "Loa không có tiếng", "no_sound")
     with database.transaction() as session:
         call = session.scalars(select(HelpCall).where(HelpCall.meeting_id == meeting_id)).one()
         today = civil_day(now)
         take(session, people["kythuat"], call.id, now - timedelta(minutes=7), today)
         remedy = "Chọn lại loa phòng họp trong phần âm thanh"
         solve(session, people["kythuat"], call.id, remedy, now - timedelta(minutes=4), today)
-    says(HELPED, "truc.dongda", "ready", -4)
-    says(CALLING, "thuky.snv", "needs_help", -2, "Hình đứng từ 2 phút nay", "no_picture")
+    says(HELPED, "ready", -4)
+    says(CALLING, "needs_help", -2, "Hình đứng từ 2 phút nay", "no_picture")
 
 
 def _message(
@@ -102,7 +100,7 @@ def _message(
     sent_at = now - timedelta(minutes=3)
     text = "Đề nghị các điểm cầu vào phòng họp trước giờ khai mạc và tắt micro khi chưa phát biểu."
     sent = send(session, people["thuky"], meeting_id, NewMessage(text), sent_at, civil_day(now))
-    operator = people["truc.dongda"].person_id
+    operator = people["thuky"].person_id
     receipts = [
         Receipt(sent.id, point, operator, number % 10 < SHARE_CONFIRMED)
         for number, point in enumerate(points)
@@ -138,7 +136,7 @@ def _video_room(
         joined_at = now - timedelta(minutes=1)
         room = meeting.join_url
         said = [
-            VideoSaid(f"{meeting_id}-1", True, room, "p1", "Phường Cát Linh", "", joined_at),
+            VideoSaid(f"{meeting_id}-1", True, room, "p1", "Phường Phúc Xá", "", joined_at),
             VideoSaid(f"{meeting_id}-2", True, room, "p2", "May hop P.204", "", joined_at),
         ]
         heard = hear(session, connection, said, now, today)
