@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from meetings_server.i18n import mark
+from meetings_server.i18n import current_language, mark
 from meetings_server.web.meeting_words import word
 from rooms.go_decisions import Go
 from rooms.line_tests import LineItem, Outcome, Result
@@ -54,6 +54,8 @@ LOOKS: dict[str, tuple[str | None, str]] = {
 }
 """Colour and sign of an outcome."""
 
+WHOLE_FROM = 100
+
 GO: dict[str, str] = {
     Go.GO: mark("Go: held as planned"),
     Go.NO_GO: mark("No-go: not ready to be held"),
@@ -102,7 +104,16 @@ def device_word(key: str) -> str:
     return word(DEVICES, key)
 
 
+def measured_figure(value: float | None) -> str:
+    """A figure of a measurement as people read it: `92,7`, from a hundred on `618`."""
+    if value is None:
+        return "–"
+    text = f"{value:.1f}" if value < WHOLE_FROM else f"{value:.0f}"
+    return text.replace(".", ",") if current_language.get() == "vi" else text
+
+
 LINE_TEST_WORDS: dict[str, Any] = {
+    "measured_figure": measured_figure,
     "item_word": item_word,
     "result_word": result_word,
     "outcome_word": outcome_word,
