@@ -62,7 +62,6 @@ def seed(
         actors = _add_people(session, tree, now)
         host = host_of(session, now)
         furnish(session, tree, actors, now)
-        seed_past(session, tree, host, now)
     hold_yesterday(database, host, now)
     if files is not None:
         hold_and_minute(database, host, actors["lanhdao"], files, now)
@@ -75,6 +74,8 @@ def seed(
         if files is not None and request.kind is MeetingKind.PERIODIC:
             attach_programme(database, host.actor, meeting_id, files, now)
     _draft(database, host, now)
+    with database.transaction() as session:
+        seed_past(session, tree, host, now)
     if files is not None:
         seed_papers(database, actors, files, now)
 
