@@ -89,7 +89,7 @@ class Sender(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        transport.write(self.request)
+        self.transport.write(self.request)
 
     def begin(self) -> None:
         self._send(self.window)

@@ -1,0 +1,260 @@
+"""A full house: every point checks in within a minute while all watch, or hundreds at the same moment.
+
+    python -m tests.load.full_house --points 31097 --sockets 19000
+    python -m tests.load.full_house --points 700 --sockets 0 --boards 700 --at-once
+
+One line for each point, as many as `--sockets`, watches its own unit, as the operator's page does;
+`--boards` watch the whole meeting. They are held by processes of their own (`lines`). The check-ins
+come over further lines at an even pace, all within `--seconds`, or together. Told are refusals, how
+long an acknowledgement took, how long after the last one every board had all of it, and how long a
+check-in took from being sent to being on every board, commit included. This machine gives a process
+20,000 files, so that is about what one server can hold here.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import resource
+import sys
+import tempfile
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import cast
+
+import uvloop
+from sqlalchemy import select
+
+from meetings_server.database import Database
+from rooms.bridge_points import BridgePoint
+from rooms.hierarchy import Unit
+from tests import programs
+from tests.load.check_ins import text_frame, upgrade
+from tests.load.days import seed
+from tests.load.lines import Lines, Visitor
+from tests.load.processes import cpu_seconds, resident
+
+OPERATORS = 40
+"""Lines over which the check-ins come."""
+PATIENCE = 300.0
+_ACK = re.compile(rb'"type":"ack","id":(\d+),"revision":(\d+)\}')
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many, and within how many seconds; 0 is all at once."""
+
+    points: int = 31_097
+    sockets: int = 19_000
+    boards: int = 20
+    seconds: float = 60.0
+
+
+@dataclass
+class Figures:
+    """Times in milliseconds, CPU in microseconds."""
+
+    lines: int
+    handshake_cpu_us: float
+    memory_per_line_kib: float
+    check_ins: int
+    refused: int
+    took_seconds: float
+    ack_p50_ms: float
+    ack_p99_ms: float
+    to_boards_p50_ms: float
+    to_boards_p99_ms: float
+    boards_complete_after_ms: float
+    """After the last acknowledgement."""
+    frames: int
+    server_cpu_us: float
+    """For each check-in, with all the frames that it caused."""
+
+
+@dataclass
+class Operator(asyncio.Protocol):
+    """A line that sends and notes when what was acknowledged."""
+
+    request: bytes
+    opened: "asyncio.Future[None]"
+    acked: dict[int, tuple[int, float]] = field(default_factory=dict)
+    refused: list[bytes] = field(default_factory=list)
+    rest: bytes = b""
+    transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.write(self.request)
+
+    def send(self, frame: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(frame)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        seen = self.rest + data
+        if not self.opened.done():
+            if b'"type":"snapshot"' in seen:
+                self.opened.set_result(None)
+            elif not seen.startswith(b"HTTP/1.1 101"[: len(seen)]):
+                self.opened.set_exception(ConnectionError(seen[:200].decode()))
+        end = 0
+        for found in _ACK.finditer(seen):
+            self.acked[int(found[1])] = int(found[2]), now
+            end = found.end()
+        if b'"type":"error"' in seen:
+            self.refused.append(seen[seen.index(b'"type":"error"') :][:200])
+        self.rest = seen[max(end, len(seen) - 100) :]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(exc or ConnectionError("the server hung up"))
+
+
+async def check_all_in(
+    plan: Plan, port: int, path: str, scope: str, token: str, points: Sequence[int]
+) -> tuple[dict[int, float], dict[int, tuple[int, float]], int]:
+    """When each was sent, its revision and when it was acknowledged, and how many were refused."""
+    loop = asyncio.get_running_loop()
+    operators = []
+    for _ in range(min(OPERATORS, len(points))):
+        request = upgrade(port, f"{path}?scope={scope}", token)
+        operator = Operator(request, loop.create_future())
+        await loop.create_connection(lambda made=operator: made, "127.0.0.1", port)  # type: ignore[misc]  # bound now
+        await operator.opened
+        operators.append(operator)
+    said = [
+        text_frame(
+            json.dumps(
+                {
+                    "type": "check_in",
+                    "id": number,
+                    "point": point,
+                    "state": "present",
+                    "headcount": 7,
+                }
+            ).encode()
+        )
+        for number, point in enumerate(points)
+    ]
+    sent: dict[int, float] = {}
+    began = time.monotonic()
+    for number, frame in enumerate(said):
+        ahead = began + number * plan.seconds / len(said) - time.monotonic()
+        if ahead > 0:
+            await asyncio.sleep(ahead)
+        sent[number] = time.monotonic()
+        operators[number % len(operators)].send(frame)
+    deadline = time.monotonic() + PATIENCE
+    while sum(len(o.acked) + len(o.refused) for o in operators) < len(said):
+        assert time.monotonic() < deadline, "not everything was answered"
+        await asyncio.sleep(0.01)
+    acked = {number: told for operator in operators for number, told in operator.acked.items()}
+    for operator in operators:
+        assert operator.transport is not None
+        operator.transport.close()
+    return sent, acked, sum(len(operator.refused) for operator in operators)
+
+
+def measure(plan: Plan, folder: Path) -> Figures:
+    """Seed, start, open all lines, let all check in, wait for the last board. Raises `AssertionError`."""
+    url = f"sqlite:///{folder / 'house.db'}"
+    meeting_id, points, token = seed(url, plan.points)
+    codes = _codes(url)
+    server = programs.start(
+        ["serve"], folder, {"database_url": url, "data": str(folder), "log_level": "warning"}
+    )
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.wait_until_ready()
+        pid = server.process.pid
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        path = f"/live/meetings/{meeting_id}"
+        boards, rooms = stack.enter_context(Lines()), stack.enter_context(Lines())
+        header = f"Authorization: Bearer {token}\r\n"
+        boards.open(address, [Visitor(f"{path}?scope=", header)] * max(1, plan.boards))
+        cpu, memory = cpu_seconds(pid), resident(pid)
+        watched = [codes[point] for point in points if point in codes][: plan.sockets]
+        rooms.open(address, [Visitor(f"{path}?scope={code}", header) for code in watched])
+        opened = max(1, len(watched))
+        handshake = (cpu_seconds(pid) - cpu) / opened
+        per_line = (resident(pid) - memory) / opened
+        cpu = cpu_seconds(pid)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            sent, acked, refused = runner.run(
+                check_all_in(plan, address[1], path, codes[points[-1]], token, points)
+            )
+        last = max(revision for revision, _ in acked.values())
+        heard = boards.until(last)
+        spent = cpu_seconds(pid) - cpu
+        more = rooms.report()
+    frames = sorted(heard.arrivals)
+    arrived = [
+        when - sent[number]
+        for number, (revision, _) in acked.items()
+        for when in heard.arrivals[frames[bisect_left(frames, revision)]]
+    ]
+    waited = sorted(when - sent[number] for number, (_, when) in acked.items())
+    arrived.sort()
+    final = max(when for _, when in acked.values())
+    complete = max(max(heard.arrivals[revision]) for revision in frames if revision >= last)
+    return Figures(
+        lines=len(watched) + max(1, plan.boards),
+        handshake_cpu_us=handshake * 1e6,
+        memory_per_line_kib=per_line / 1024,
+        check_ins=len(acked),
+        refused=refused,
+        took_seconds=final - min(sent.values()),
+        ack_p50_ms=quantile(waited, 0.5),
+        ack_p99_ms=quantile(waited, 0.99),
+        to_boards_p50_ms=quantile(arrived, 0.5),
+        to_boards_p99_ms=quantile(arrived, 0.99),
+        boards_complete_after_ms=max(0.0, complete - final) * 1000,
+        frames=heard.frames + more.frames,
+        server_cpu_us=spent / len(sent) * 1e6,
+    )
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Milliseconds."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+
+def _codes(url: str) -> dict[int, str]:
+    database = Database(url)
+    with database.reader() as session:
+        rows = session.execute(
+            select(BridgePoint.id, Unit.code).join(Unit, Unit.id == BridgePoint.unit_id)
+        ).all()
+    database.dispose()
+    return dict(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    plan = Plan()
+    parser.add_argument("--points", type=int, default=plan.points)
+    parser.add_argument("--sockets", type=int, default=plan.sockets, help="lines of single units")
+    parser.add_argument(
+        "--boards", type=int, default=plan.boards, help="lines of the whole meeting"
+    )
+    parser.add_argument("--seconds", type=float, default=plan.seconds)
+    parser.add_argument("--at-once", action="store_true")
+    told = parser.parse_args()
+    seconds = 0.0 if told.at_once else told.seconds
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory(prefix="full-house-", dir=os.environ.get("TMPDIR")) as folder:
+        figures = measure(Plan(told.points, told.sockets, told.boards, seconds), Path(folder))
+    for name, value in asdict(figures).items():
+        print(f"{name:<28} {value:,.1f}" if isinstance(value, float) else f"{name:<28} {value:,}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
