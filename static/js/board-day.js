@@ -178,7 +178,7 @@ export class BoardDay extends EventTarget {
       made.setAttribute("d", d);
       return made;
     };
-    const picture = this.#section.querySelector("svg");
+    const picture = this.#section.querySelector(".day-picture svg");
     picture.replaceChildren(
       path("day-area state-scope state-present", area(present)),
       path("day-area state-scope state-late", area(late)),
@@ -201,6 +201,8 @@ export class BoardDay extends EventTarget {
     this.#section.querySelector(".day-ticks").replaceChildren(
       ...ticks.map(([at, words, name]) => {
         const tick = make("span", name, words);
+        // At the right edge it stands before its place, to be read whole.
+        if ((at - since) / (until - since || 1) > 0.94) tick.classList.add("before");
         tick.style.left = `${(100 * (at - since)) / (until - since || 1)}%`;
         return tick;
       }),

@@ -7,7 +7,7 @@
 import { Delaunay } from "../vendor/d3-delaunay-6.0.6/d3-delaunay.min.js";
 
 const ARC = 16; // corners of the circle that ends a cell at the coast
-const REACH = 2.4; // of the usual distance to a neighbour: farther than that is no land
+const REACH = 2.2; // of the usual distance to a neighbour: farther than that is no land
 const WIDEST = 0.05; // of the map's diagonal
 const CIRCLE = Array.from({ length: ARC }, (_, k) => [Math.cos((2 * Math.PI * k) / ARC), Math.sin((2 * Math.PI * k) / ARC)]);
 
@@ -113,16 +113,23 @@ function cellsOf(known, { x, y, major, minor }, size, cells, spread, lines) {
   borders(delaunay, voronoi, flat, reach, (n) => [major[known[n]], minor[known[n]]], lines);
 }
 
-/** How far the land of each point reaches: by the middle one of the distances to its neighbours. */
+/** How far the land of each point reaches, by how far points are apart around there. */
 function reaches(delaunay, flat, widest) {
-  const reach = new Float64Array(flat.length / 2);
-  for (let n = 0; n < reach.length; n += 1) {
-    const away = [];
-    for (const other of delaunay.neighbors(n)) away.push(Math.hypot(flat[2 * n] - flat[2 * other], flat[2 * n + 1] - flat[2 * other + 1]));
-    away.sort((a, b) => a - b);
-    reach[n] = away.length ? Math.min(widest, REACH * away[Math.floor((away.length - 1) / 2)]) : widest;
+  const count = flat.length / 2;
+  const apart = new Float64Array(count);
+  const around = [];
+  for (let n = 0; n < count; n += 1) {
+    around.push([...delaunay.neighbors(n)]);
+    // Of points at the rim some neighbours are far away along it: the nearer ones tell.
+    apart[n] = among(around[n].map((other) => Math.hypot(flat[2 * n] - flat[2 * other], flat[2 * n + 1] - flat[2 * other + 1])), 0.35, widest);
   }
-  return reach;
+  return apart.map((own, n) => Math.min(widest, REACH * among([own, ...around[n].map((other) => apart[other])], 0.5, own)));
+}
+
+/** The value at a share of the way from the least to the most. */
+function among(values, share, none) {
+  if (!values.length) return none;
+  return values.sort((a, b) => a - b)[Math.floor((values.length - 1) * share)];
 }
 
 function flatRing(polygon) {

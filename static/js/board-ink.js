@@ -49,7 +49,7 @@ export class Ink {
     for (const { x, y, name, note, room, heavy, kept } of names) {
       let [cx, cy] = [x * view.zoom + view.x, y * view.zoom + view.y];
       if (cx < 0 || cy < 0 || cx > size.width || cy > size.height) continue;
-      const letter = heavy ? 13 : 11;
+      const letter = (heavy ? 13 : 11) * size.letters;
       pen.font = `600 ${letter}px "Be Vietnam Pro", sans-serif`;
       const half = Math.max(pen.measureText(name).width, note ? pen.measureText(note).width : 0) / 2 + APART;
       if (room !== undefined && room * view.zoom < Math.min(POINT_NAMES, half * 1.2)) continue;

@@ -187,7 +187,11 @@ export class GroupTable {
       row.remove();
       this.#rows.delete(key);
     }
-    for (const row of this.#table.tBodies[0].rows) if (!this.#rows.has(row.dataset.group)) keys.has(row.dataset.group) ? this.#rows.set(row.dataset.group, row) : row.remove();
+    for (const row of [...this.#table.tBodies[0].rows]) {
+      const { group } = row.dataset;
+      if (keys.has(group)) this.#rows.set(group, row);
+      else row.remove();
+    }
     const changed = [];
     for (const { key, name, counts } of groups) {
       if (!this.#rows.has(key)) this.#rows.set(key, this.#row(key, name));
@@ -234,13 +238,15 @@ export class GroupTable {
   }
 
   #order() {
-    const [name, way] = (this.sorting ?? "").split("-");
+    // On the wall of a hall only the first rows are seen: those where most are missing.
+    const hall = document.documentElement.classList.contains("hall");
+    const [name, way] = (this.sorting ?? (hall ? "absent-down" : "")).split("-");
     for (const head of this.#table.tHead.rows[0].cells) {
       if (head.dataset.sort === name) head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
     const turn = way === "down" ? -1 : 1;
-    const value = ({ name: called, counts }) => ({ name: called, share: counts.there / (counts.all || 1), present: counts.there })[name] ?? counts[name];
+    const value = ({ name: called, counts }) => ({ name: called, share: counts.there / (counts.all || 1), present: counts.there, absent: counts.all - counts.there })[name] ?? counts[name];
     const compare = (a, b) => turn * (name === "name" ? value(a).localeCompare(value(b), "vi", { numeric: true }) : value(a) - value(b));
     const ordered = name ? [...this.#groups].sort(compare) : this.#groups;
     const rows = ordered.map(({ key }) => this.#rows.get(key));

@@ -25,7 +25,7 @@ export class BoardMap extends EventTarget {
   #ink = new Ink();
   #view = { zoom: 1, x: 0, y: 0 };
   #fitted = null;
-  #size = { width: 0, height: 0, ratio: 1 };
+  #size = { width: 0, height: 0, ratio: 1, letters: 1 };
   #colours = {};
   #waiting = new Set();
   #pulses = new Map();
@@ -176,7 +176,9 @@ export class BoardMap extends EventTarget {
     const ratio = Math.min(2, devicePixelRatio || 1);
     this.#canvas.width = Math.round(frame.width * ratio);
     this.#canvas.height = Math.round(frame.height * ratio);
-    this.#size = { width: frame.width, height: frame.height, ratio };
+    // Read from the last row of a hall, names need to be larger.
+    const letters = document.documentElement.classList.contains("hall") ? Math.max(1.2, frame.height / 480) : 1;
+    this.#size = { width: frame.width, height: frame.height, ratio, letters };
     this.#readColours();
     this.show(this.#focus, false);
     this.repaint();

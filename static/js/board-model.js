@@ -272,13 +272,15 @@ export class BoardModel {
     for (let index = 0; index < this.points.length; index += 1) {
       const code = this.states[index];
       const fact = this.points[index];
-      if (code === NOWHERE || !belongs(list, code)) continue;
+      if (code === NOWHERE) continue;
       if (unit && (fact.place < unit.from || fact.place >= unit.to)) continue;
       if (level && fact.level !== level) continue;
       if (reply && fact.reply !== reply) continue;
       if (wanted.length && !wanted.every((word) => this.#folded[index].includes(word))) continue;
-      mask[index] = 1;
-      piles[URGENCY.indexOf(code)][fact.reply === "accepted" ? 0 : 1].push(index);
+      const listed = belongs(list, code);
+      // Who is absent is seen by the colour; a state that was asked for stands out alone.
+      if (listed || ["absent", "present", "all"].includes(list)) mask[index] = 1;
+      if (listed) piles[URGENCY.indexOf(code)][fact.reply === "accepted" ? 0 : 1].push(index);
     }
     return { mask, order: piles.flat(2) };
   }

@@ -38,6 +38,7 @@ const asked = {
   reply: address.searchParams.get("reply"),
   words: address.searchParams.get("q"),
 };
+const since = address.searchParams.get("at");
 areas.sorting = address.searchParams.get("sort");
 
 function keepAddress() {
@@ -318,7 +319,6 @@ model.takeSnapshot();
 choose({ anew: true, area: asked.area }, false);
 if (line.points.size) redraw();
 board.dataset.ready = "true";
-const since = address.searchParams.get("at");
 await Promise.all([
   map.form().then((formed) => {
     board.querySelector(".board-map").hidden = !formed;
