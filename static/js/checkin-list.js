@@ -29,5 +29,5 @@ if (keptAt) {
   addEventListener("online", () => location.reload());
 } else if (!location.search) {
   const open = [...document.querySelectorAll("a[data-keep]")].slice(0, MOST_KEPT);
-  keep(["/check-in", ...open.map((link) => link.getAttribute("href"))]);
+  keep(["/check-in", ...open.map((link) => link.dataset.keep || link.getAttribute("href"))]);
 }

@@ -46,6 +46,8 @@ function line(queue, entry) {
   const why = document.createElement("span");
   why.className = "waiting-why";
   why.textContent = t("waiting.refused", { reason: entry.refused.detail });
+  const hint = t(`waiting.hint.${entry.refused.code}`);
+  if (!hint.startsWith("waiting.hint.")) why.textContent += ` ${hint}`;
   item.append(why, button("waiting.again", () => queue.retry(entry.number)), button("waiting.drop", () => queue.drop(entry.number)));
   return item;
 }

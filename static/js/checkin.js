@@ -130,6 +130,9 @@ function showKept() {
   if (line.live) renewTimeLine();
 }
 
+// A message of the host shall be there without a network, too.
+for (const name of ["live:notice:message", "live:notice:help"]) document.addEventListener(name, keepThisPage);
+
 /** What was said and has not arrived yet is what this point says now, also after a reload. */
 let shown = false;
 queue.addEventListener("change", () => {
