@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from meetings_server import reorganising
 from meetings_server.live import hints
 from meetings_server.mail import directives, invitations, reorganisations
-from meetings_server.push import decisions, reminders
+from meetings_server.push import decisions, during, reminders
 from rooms.kernel import Event
 
 # Each entry: the event's type and what to do with it. The function gets the session and the event.
@@ -20,6 +20,7 @@ WITHIN_COMMIT: list[tuple[type[Event], Callable[[Session, Any], None]]] = [
     *reorganising.EFFECTS,
     *reminders.EFFECTS,
     *decisions.EFFECTS,
+    *during.EFFECTS,
 ]
 
 

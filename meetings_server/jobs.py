@@ -28,6 +28,7 @@ from meetings_server.database import Database, Exclusive
 from meetings_server.sweeps import (
     logins,
     meeting_reminders,
+    old_notices,
     orphan_files,
     receipts,
     reorganisations,
@@ -57,6 +58,7 @@ SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     ("meeting reminders", meeting_reminders.sweep, 30),
     ("receipt reminders", receipts.sweep, 300),
     ("ended sessions", logins.sweep, 3600),
+    ("old notices", old_notices.sweep, 6 * 3600),
 )
 """Name, sweep, and seconds between two runs."""
 

@@ -32,7 +32,7 @@ from meetings_server.push.addressed import (
     silent,
 )
 from meetings_server.push.notices import Notice, NoticeReader
-from meetings_server.push.telling import TELLING, By, Telling, tell_people
+from meetings_server.push.telling import TELLING, By, Telling, tell_people, units_of_readers
 from meetings_server.sweeps.marks import mark_all, marked
 from rooms.kernel import civil_day, record
 from rooms.line_tests import LineTest
@@ -358,7 +358,9 @@ def settle(session: Session, now: datetime) -> int:
             .values(settled_at=now, read_at=read_at)
             .execution_options(synchronize_session=False)
         ).rowcount  # type: ignore[attr-defined]  # an UPDATE has a row count
-        if changed:
-            record(session, MeetingNotice(meeting.id, TELLING))
+        if changed and whom is not Whom.POINT:
+            now_settled = and_(NoticeReader.notice_id == notice_id, NoticeReader.settled_at == now)
+            units = units_of_readers(session, now_settled)
+            record(session, MeetingNotice(meeting.id, TELLING, units))
         settled += changed
     return settled

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, String, case, cast, func, insert, literal, select
+from sqlalchemy import JSON, ColumnElement, String, case, cast, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,8 @@ from rooms.kernel import civil_day, record
 from rooms.notices import MeetingNotice
 from rooms.people import Person, Role
 
+MOST_UNITS = 800
+"""Units that a live notice names; beyond, it is for all who watch."""
 TELLING = "telling"
 """The kind of the live notice: somebody who watches this meeting has something to read."""
 
@@ -126,8 +128,22 @@ def tell_people(session: Session, telling: Telling, people: People) -> int:
     if told:
         _deliver(session, telling, notice_id)
         if telling.meeting_id is not None and By.PAGE in telling.channels:
-            record(session, MeetingNotice(telling.meeting_id, TELLING))
+            units = units_of_readers(session, NoticeReader.notice_id == notice_id)
+            record(session, MeetingNotice(telling.meeting_id, TELLING, units))
     return told
+
+
+def units_of_readers(session: Session, readers: ColumnElement[bool]) -> list[int] | None:
+    """Whose live lines should look: the people's own units; None, which is all, where they are many."""
+    units = session.scalars(
+        select(Person.unit_id)
+        .join(NoticeReader, NoticeReader.person_id == Person.id)
+        .where(readers)
+        .distinct()
+        .order_by(Person.unit_id)
+        .limit(MOST_UNITS + 1)
+    ).all()
+    return list(units) if len(units) <= MOST_UNITS else None
 
 
 def _take(session: Session, telling: Telling) -> int | None:

@@ -47,7 +47,12 @@ def notices(db: Database) -> Iterator[list[MeetingNotice]]:
     told: list[MeetingNotice] = []
 
     def note(events: Any) -> None:
-        told.extend(event for event in events if isinstance(event, MeetingNotice))
+        told.extend(
+            event
+            for event in events
+            # That there is something to read under the bell is told apart.
+            if isinstance(event, MeetingNotice) and event.kind != "telling"
+        )
 
     db.hints.append(note)
     yield told
