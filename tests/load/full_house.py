@@ -29,11 +29,15 @@ from typing import cast
 
 import uvloop
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
-from rooms.bridge_points import BridgePoint
+from meetings_server.identity.tokens import create_token
 from rooms.hierarchy import Unit
+from rooms.kernel import utcnow
+from rooms.people import Role
 from tests import programs
+from tests.factories import City, make_person
 from tests.load.check_ins import text_frame, upgrade
 from tests.load.days import seed
 from tests.load.lines import Lines, Visitor
@@ -165,7 +169,7 @@ def measure(plan: Plan, folder: Path) -> Figures:
     """Seed, start, open all lines, let all check in, wait for the last board. Raises `AssertionError`."""
     url = f"sqlite:///{folder / 'house.db'}"
     meeting_id, points, token = seed(url, plan.points)
-    codes = _codes(url)
+    scope, watched = _operators(url, plan.sockets)
     server = programs.start(
         ["serve"], folder, {"database_url": url, "data": str(folder), "log_level": "warning"}
     )
@@ -179,15 +183,14 @@ def measure(plan: Plan, folder: Path) -> Figures:
         header = f"Authorization: Bearer {token}\r\n"
         boards.open(address, [Visitor(f"{path}?scope=", header)] * max(1, plan.boards))
         cpu, memory = cpu_seconds(pid), resident(pid)
-        watched = [codes[point] for point in points if point in codes][: plan.sockets]
-        rooms.open(address, [Visitor(f"{path}?scope={code}", header) for code in watched])
+        rooms.open(address, [Visitor(f"{path}?scope=", operator) for operator in watched])
         opened = max(1, len(watched))
         handshake = (cpu_seconds(pid) - cpu) / opened
         per_line = (resident(pid) - memory) / opened
         cpu = cpu_seconds(pid)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             sent, acked, refused = runner.run(
-                check_all_in(plan, address[1], path, codes[points[-1]], token, points)
+                check_all_in(plan, address[1], path, scope, token, points)
             )
         last = max(revision for revision, _ in acked.values())
         heard = boards.until(last)
@@ -225,14 +228,30 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
 
-def _codes(url: str) -> dict[int, str]:
+def _operators(url: str, count: int) -> tuple[str, list[str]]:
+    """Somebody for each of so many units who may check its point in: their headers.
+
+    Before them the code of one such unit. Each has a right at one unit, as operators do: whoever governs
+    a nation costs more to let in.
+    """
     database = Database(url)
+    now = utcnow()
+    headers = []
     with database.reader() as session:
-        rows = session.execute(
-            select(BridgePoint.id, Unit.code).join(Unit, Unit.id == BridgePoint.unit_id)
+        units = session.execute(
+            select(Unit.id, Unit.code).where(Unit.level == "ward").order_by(Unit.position)
         ).all()
+    # Made without their entries in the record of changes.
+    with Session(database.engine) as session, session.begin():
+        for number, (unit_id, code) in enumerate(units[:count]):
+            city = City({code: unit_id}, {})
+            actor = make_person(
+                session, city, f"operator{number}", "Trực", "", code, Role.OPERATOR, now
+            )
+            token = create_token(session, actor.person_id, "load", now)
+            headers.append(f"Authorization: Bearer {token}\r\n")
     database.dispose()
-    return dict(rows)
+    return units[-1].code, headers
 
 
 def main() -> int:
