@@ -2,12 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,3 +228,20 @@ def test_the_day_is_shown_as_it_was(visitor: Visitor, nation: Nation) -> None:
     there = board.locator('[data-total="there"]')
     assert there.evaluate("(figure) => figure.getBoundingClientRect().height") > 90
     assert board.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("chromium")
+def test_the_load_program_of_the_board_runs_small() -> None:
+    """It starts a browser of its own, so it runs as those who measure run it."""
+    small = ["--points", "300", "--rate", "50", "--seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.board", *small],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert len(re.findall(r" frames/s, ", done.stdout)) == 4, done.stdout
