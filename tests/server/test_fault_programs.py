@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import several_processes
+from tests.debian import required
+from tests.faults import one_server, several_processes
 
 
 @pytest.mark.slow
@@ -13,3 +14,14 @@ def test_three_processes_outlive_a_kill_and_a_crash_of_the_database(tmp_path: Pa
     figures = several_processes.run(plan, tmp_path)
     assert figures["acknowledged"] == figures["rows in the log"] == 240
     assert figures["reconnects"] > 0, "nobody was cut off by the kill"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["kill", "clock", "disk"])
+def test_one_server_outlives(tmp_path: Path, fault: several_processes.Fault) -> None:
+    if fault == "clock":
+        required("faketime", "faketime")
+    plan = several_processes.Plan((fault,), points=40, watchers=4, rounds=("ready", "present"))
+    figures = one_server.run(fault, plan, tmp_path)
+    assert figures["acknowledged"] == figures["rows in the log"] == 80
+    assert figures["starts"] == (2 if fault == "kill" else 1)
