@@ -14,7 +14,7 @@ from meetings_server.database import Database
 from meetings_server.live.roster import Scoped, packed
 from meetings_server.reading import read_instant
 from meetings_server.web.pages import PageRequest
-from rooms.attendance import PointState, Presence, start_of
+from rooms.attendance import PointState, Presence, Source, start_of
 from rooms.help_calls import RUNNING
 from rooms.help_lists import queue
 from rooms.hierarchy import load_tree
@@ -33,14 +33,22 @@ DAY_COLUMNS = ("at", "invited", "present", "late", "lost", "needs_help")
 MOST_AT_ONCE = 100_000
 """Points in one press: more than there are."""
 
-Notes = dict[str, list[str]]
+Notes = dict[str, list[Any]]
 Reminders = dict[str, list[Any]]
 
 
 def notes_of(session: Session, meeting: Meeting, scope: Scope) -> Notes:
-    """What points said with a state that calls for attention: id → [note, head of delegation]."""
+    """What points said with a state that calls for attention: id → [note, head of delegation, video].
+
+    `video`: not a person said so, but the video system.
+    """
     rows = session.execute(
-        select(PointState.point_id, PointState.note, PointState.head_of_delegation)
+        select(
+            PointState.point_id,
+            PointState.note,
+            PointState.head_of_delegation,
+            PointState.source == Source.VIDEO.value,
+        )
         .join(
             Participation,
             and_(
@@ -51,12 +59,16 @@ def notes_of(session: Session, meeting: Meeting, scope: Scope) -> Notes:
         .where(
             PointState.meeting_id == meeting.id,
             PointState.state.in_(sorted(TELLING)),
-            or_(PointState.note != "", PointState.head_of_delegation != ""),
+            or_(
+                PointState.note != "",
+                PointState.head_of_delegation != "",
+                PointState.source == Source.VIDEO.value,
+            ),
             Participation.withdrawn_at.is_(None),
             lies_within(scope, meeting.day),
         )
     )
-    return {str(point_id): [note, head] for point_id, note, head in rows}
+    return {str(point_id): [note, head, bool(video)] for point_id, note, head, video in rows}
 
 
 def reminders_of(session: Session, meeting: Meeting, scope: Scope) -> Reminders:
@@ -135,9 +147,10 @@ def board_at(
             "columns": ["point", "state", "since", "headcount"],
             "points": [[p.point_id, p.state, p.since, p.headcount] for p in points],
             "notes": {
-                str(p.point_id): [p.note, p.head_of_delegation]
+                str(p.point_id): [p.note, p.head_of_delegation, p.source == Source.VIDEO]
                 for p in points
-                if p.state in TELLING and (p.note or p.head_of_delegation)
+                if p.state in TELLING
+                and (p.note or p.head_of_delegation or p.source == Source.VIDEO)
             },
         }
     return packed(request, msgspec.json.encode(told))

@@ -44,6 +44,7 @@ export function lastWord(model, index) {
   const parts = [];
   if (!Number.isNaN(model.since[index])) parts.push(t("word.since", { time: clockTime(new Date(model.since[index])) }));
   if (said?.note && ["lost", "needs_help", "left"].includes(state)) parts.push(`“${said.note}”`);
+  if (said?.video && ["lost", "left"].includes(state)) parts.push(t("word.video"));
   if (model.heads[index] >= 0) parts.push(t("word.people", { n: model.heads[index] }));
   if (state === "invited") {
     parts.push(t(`reply.${fact.reply}`) + (fact.reason ? `: “${fact.reason}”` : ""));

@@ -112,10 +112,10 @@ export class BoardModel {
     for (const root of roots) walk(root, NOBODY);
   }
 
-  /** By point id: notes [note, head of delegation], reminders [at, by, times], helps [call, helper]. */
+  /** By point id: notes [note, head of delegation, told by the video system], reminders [at, by, times], helps [call, helper]. */
   learnNotes({ notes, reminders, helps }) {
     if (helps) this.helps = new Map(Object.entries(helps).map(([id, [call, helper]]) => [Number(id), { call, helper }]));
-    this.notes = new Map(Object.entries(notes).map(([id, [note, head]]) => [Number(id), { note, head }]));
+    this.notes = new Map(Object.entries(notes).map(([id, [note, head, video]]) => [Number(id), { note, head, video }]));
     if (reminders) this.learnReminders(reminders);
   }
 

@@ -205,7 +205,7 @@ def test_the_notes_of_the_board_stay_in_its_scope(
     where = f"/meetings/{meeting_id}/board/notes"
     sign_in(city.secretary.person_id)
     told = client.get(where).json()
-    assert told["notes"] == {str(point): ["Mất tiếng", ""]}
+    assert told["notes"] == {str(point): ["Mất tiếng", "", False]}
     sign_in(city.actors["truc.cattlinh"].person_id)
     assert client.get(where).json() == {"helps": {}, "notes": {}, "reminders": {}}
 
