@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Select,
     and_,
     bindparam,
     insert,
@@ -35,6 +36,7 @@ from rooms.kernel import Base, Conflict
 from rooms.meetings import Meeting, Participation, visible_meeting
 from rooms.merging import takes_effect
 from rooms.policies import Actor, Permission, governed, require
+from rooms.prepared import of_one_point
 
 OPENS_BEFORE = timedelta(hours=2)
 """Check-in opens this long before the points are held for the meeting."""
@@ -207,15 +209,21 @@ def may_check_in(session: Session, actor: Actor, meeting_id: int, point_id: int,
 def writable_points(
     session: Session, actor: Actor, meeting_id: int, on: date, *, only: int | None = None
 ) -> frozenset[int]:
-    """Ids of the invited points for which the actor may check in.
+    """Ids of the invited points of units that the actor governs; all, where they govern the host."""
+    if only is not None and actor.on_behalf_of is None:
+        asked = {"actor": actor.person_id, "on": on, "meeting": meeting_id, "point": only}
+        return frozenset(session.scalars(_ONE_POINT[actor.no_substitution_on == on], asked))
+    query = _writable(actor, on).where(Participation.meeting_id == meeting_id)
+    if only is not None:
+        query = query.where(Participation.point_id == only)
+    return frozenset(session.scalars(query))
 
-    Those of units they govern, or all where they govern the host unit.
-    """
-    query = (
+
+def _writable(actor: Actor, on: date) -> Select[int]:
+    return (
         select(Participation.point_id)
         .join(Meeting, Meeting.id == Participation.meeting_id)
         .where(
-            Participation.meeting_id == meeting_id,
             standing_invitation(),
             or_(
                 governed(actor, Permission.ATTENDANCE_WRITE, Participation.unit_id, on),
@@ -223,9 +231,6 @@ def writable_points(
             ),
         )
     )
-    if only is not None:
-        query = query.where(Participation.point_id == only)
-    return frozenset(session.scalars(query))
 
 
 def require_check_in(
@@ -249,6 +254,9 @@ def require_check_in(
 
 def standing_invitation() -> Any:
     return and_(Participation.invited_at.is_not(None), Participation.withdrawn_at.is_(None))
+
+
+_ONE_POINT = of_one_point(_writable)
 
 
 def note_meeting_change(session: Session, meeting_id: int, now: datetime) -> int:

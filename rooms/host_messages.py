@@ -330,7 +330,12 @@ def _tell(session: Session, meeting: Meeting, message: HostMessage) -> None:
         "withdrawn": message.withdrawn_at is not None,
     }
     if message.aim == Aim.ALL.value:
-        record(session, MeetingNotice(meeting.id, "message", None, facts | {"text": message.text}))
+        facts |= {
+            "text": message.text,
+            "to_confirm": message.to_confirm,
+            "at": message.sent_at.isoformat(),
+        }
+        record(session, MeetingNotice(meeting.id, "message", None, facts))
         return
     units = session.scalars(
         select(Participation.unit_id)

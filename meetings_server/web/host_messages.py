@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
+from meetings_server.i18n import clock
 from meetings_server.live.receipts import ReceiptWriter
 from meetings_server.reading import RowId, read_number
 from meetings_server.web.during_words import DURING_WORDS
@@ -283,27 +284,26 @@ def read_notices(
 
 
 @post(
-    "/check-in/{meeting_id:int}/{point_id:int}/notices",
+    "/check-in/{meeting_id:int}/{point_id:int}/receipts",
     include_in_schema=False,
     sync_to_thread=True,
     status_code=HTTP_200_OK,
 )
-def receipt_notices(
+def give_receipts(
     request: PageRequest, form: FormMultiDict, db: Database, meeting_id: RowId, point_id: RowId
-) -> Page:
-    """Receipts: `shown` and `acknowledged` name messages. Answers with the part as it is then."""
+) -> Response[Any]:
+    """Receipts: `shown` and `acknowledged` name messages. The answer is short: they come by thousands."""
     actor = request.user.actor
-    shown, confirmed = _ids(form, "shown"), _ids(form, "acknowledged")
+    confirmed = _ids(form, "acknowledged")
+    told = confirmed | _ids(form, "shown")
+    now = utcnow()
     with db.reader() as session:
-        theirs = require_receipt(
-            session, actor, meeting_id, [*shown, *confirmed], point_id, civil_day(utcnow())
-        )
+        theirs = require_receipt(session, actor, meeting_id, told, point_id, civil_day(now))
     writer: ReceiptWriter = request.app.state.receipts
     writer.write([Receipt(one, point_id, actor.person_id, one in confirmed) for one in theirs])
     if "x-enhanced" not in request.headers:
         return see_other(f"/check-in/{meeting_id}/{point_id}", "message_confirmed")
-    with db.reader() as session:
-        return fragment("during/point_notices.html", **point_notices(session, meeting_id, point_id))
+    return Response({"messages": theirs, "at": clock(now)})
 
 
 def _ids(form: FormMultiDict, name: str) -> set[int]:
@@ -313,10 +313,10 @@ def _ids(form: FormMultiDict, name: str) -> set[int]:
 
 HANDLERS = [
     correct_message,
+    give_receipts,
     message_page,
     messages_page,
     read_notices,
-    receipt_notices,
     send_message,
     sent_messages,
     withdraw_message,

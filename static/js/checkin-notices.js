@@ -1,12 +1,15 @@
 // What a point is told on its check-in page: messages of the host with their receipts, and how its call for
-// help stands. A message that came with the line stands here at once; the rest is fetched. Receipts that could
-// not be sent are kept on the device and sent when the line is back.
+// help stands. A message for everybody comes with the line and stands here at once, without asking the server;
+// the rest is fetched. Receipts are short requests, sent once each, and kept on the device until they arrive.
 import { send } from "./csrf.js";
+import { clockTime } from "./i18n.js";
 import { notice } from "./messages.js";
 
 const part = () => document.getElementById("point-notices");
 const where = part()?.dataset.href ?? "";
 const KEPT = `receipts:${where}`;
+const MOST = 100;
+const AGAIN = 5000;
 
 function kept() {
   try {
@@ -21,9 +24,19 @@ function keep(receipts) {
   else localStorage.removeItem(KEPT);
 }
 
-/** Messages that stand on this page and of which the server does not know it yet. */
-function unreported() {
-  return [...part().querySelectorAll('[data-message][data-shown="false"]')].map((one) => ["shown", one.dataset.message]);
+const articleOf = (id) => part().querySelector(`[data-message="${CSS.escape(String(id))}"]`);
+const callOf = (section) => section.querySelector(".point-call")?.innerText.trim() ?? "";
+
+// ---- what is shown ---------------------------------------------------------------------------------
+
+async function renew() {
+  try {
+    const answer = await fetch(`${where}/notices`, { headers: { "x-enhanced": "part", accept: "text/html" } });
+    if (answer.ok) show(await answer.text());
+  } catch {
+    // Without a network what stands here stays; it is fetched when the line is back.
+  }
+  report();
 }
 
 function show(html) {
@@ -31,77 +44,110 @@ function show(html) {
   if (!fresh) return;
   const before = callOf(part());
   part().replaceWith(document.importNode(fresh, true));
+  for (const [act, id] of kept()) if (act === "acknowledged") mark(id, "");
   const call = part().querySelector(".point-call");
   if (callOf(part()) === before) return;
   // Whoever has scrolled down to the buttons shall see, too, that somebody has taken the call.
   document.querySelector("#check-in-form .form-message")?.replaceChildren(...(call ? [notice("info", call.innerText.trim())] : []));
 }
 
-const callOf = (section) => section.querySelector(".point-call")?.innerText.trim() ?? "";
-
-let busy = false;
-let again = false;
-
-/** Tells the server what has been shown and takes over what it answers; until nothing is left to tell. */
-async function report() {
-  if (busy) {
-    again = true;
-    return;
+/** The message that came along with the notice. False where its text has to be fetched. */
+function showAtOnce({ message, text, withdrawn, to_confirm: toConfirm, at }) {
+  if (withdrawn) {
+    articleOf(message)?.remove();
+    return true;
   }
-  busy = true;
-  again = false;
-  const receipts = [...kept(), ...unreported()];
-  const unique = [...new Map(receipts.map((one) => [one.join(), one])).values()].slice(0, 100);
-  try {
-    const answer = unique.length
-      ? await send(where, { method: "POST", body: new URLSearchParams(unique), headers: { "x-enhanced": "part", accept: "text/html" } })
-      : await fetch(where, { headers: { "x-enhanced": "part", accept: "text/html" } });
-    if (answer.ok) {
-      keep([]);
-      show(await answer.text());
-      again ||= unreported().length > 0;
-    } else keep(unique);
-  } catch {
-    keep(unique);
-  }
-  busy = false;
-  if (again && navigator.onLine) setTimeout(report, 500);
-}
-
-/** The message that came along with the notice: it stands here before anything is asked of the server. */
-function showAtOnce({ message, text, withdrawn }) {
-  const known = part().querySelector(`[data-message="${CSS.escape(String(message))}"]`);
-  if (withdrawn) known?.remove();
-  if (withdrawn || known || !text) return;
-  const article = document.createElement("article");
-  article.className = "host-message";
+  if (articleOf(message)) return true;
+  const template = part().querySelector("template");
+  if (!text || !template) return false;
+  const article = template.content.firstElementChild.cloneNode(true);
   Object.assign(article.dataset, { message, shown: "false", new: "true" });
-  const words = document.createElement("p");
-  words.className = "host-message-text";
-  words.textContent = text;
-  article.append(words);
+  const when = article.querySelector("[data-when]");
+  when.textContent = when.textContent.replace("{time}", clockTime(new Date(at)));
+  article.querySelector(".host-message-text").textContent = text;
+  if (toConfirm) article.querySelector("[name=acknowledged]").value = message;
+  else article.querySelector("form").remove();
   part().prepend(article);
   article.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+/** The press counts on this page at once; `at` is when the server has learned of it, or nothing yet. */
+function mark(id, at) {
+  const article = articleOf(id);
+  if (!article) return;
+  const form = article.querySelector("form");
+  if (form) form.hidden = true;
+  if (!at) return;
+  article.dataset.new = "false";
+  const words = document.createElement("p");
+  words.className = "small soft";
+  words.textContent = part().dataset.confirmed.replace("{time}", at);
+  form?.replaceWith(words);
+}
+
+// ---- receipts ----------------------------------------------------------------------------------------
+
+/** Messages that stand on this page and of which the server does not know it yet. */
+const unreported = () => Array.from(part().querySelectorAll('[data-message][data-shown="false"]'), (one) => ["shown", one.dataset.message]);
+
+let busy = false;
+let due = null;
+
+async function report() {
+  clearTimeout(due);
+  if (busy) return;
+  const waiting = [...kept(), ...unreported()];
+  const receipts = [...new Map(waiting.map((one) => [one.join(), one])).values()].slice(0, MOST);
+  if (!receipts.length || !navigator.onLine) return;
+  busy = true;
+  let delay = AGAIN;
+  try {
+    const answer = await send(`${where}/receipts`, { body: new URLSearchParams(receipts), headers: { "x-enhanced": "part", accept: "application/json" } });
+    // What the server refuses for good is not asked again.
+    if (answer.ok || [403, 404, 422].includes(answer.status)) {
+      const { at = "" } = answer.ok ? await answer.json() : {};
+      const sent = new Set(receipts.map((one) => one.join()));
+      keep(kept().filter((one) => !sent.has(one.join())));
+      for (const [act, id] of receipts) {
+        const article = articleOf(id);
+        if (article) article.dataset.shown = "true";
+        if (act === "acknowledged") mark(id, at);
+      }
+      delay = 0;
+    }
+  } catch {
+    // Kept; sent when the line is back.
+  }
+  busy = false;
+  if (kept().length || unreported().length) due = setTimeout(report, delay);
 }
 
 if (where) {
-  document.addEventListener("live:notice", ({ detail }) => detail.kind === "message" && showAtOnce(detail));
-  for (const name of ["live:notice:message", "live:notice:help", "live:again"]) document.addEventListener(name, report);
+  const missing = new Set();
+  document.addEventListener("live:notice", ({ detail }) => {
+    if (detail.kind === "message" && !showAtOnce(detail)) missing.add(detail.message);
+  });
+  document.addEventListener("live:notice:message", () => {
+    if (!missing.size) return report();
+    missing.clear();
+    return renew();
+  });
   // The point itself has said something else: its call for help may have begun or ended with it.
-  document.addEventListener("checkin:said", report);
+  for (const name of ["live:notice:help", "live:again", "checkin:said"]) document.addEventListener(name, renew);
   addEventListener("online", report);
-  // Whoever presses without a network has confirmed nevertheless: the press is kept.
   document.addEventListener(
     "submit",
     (event) => {
       const id = event.target.elements?.acknowledged?.value;
-      if (!id || navigator.onLine || !part().contains(event.target)) return;
+      if (!id || !part().contains(event.target)) return;
       event.preventDefault();
       event.stopPropagation();
       keep([...kept(), ["acknowledged", id]]);
-      event.target.hidden = true;
+      mark(id, "");
+      report();
     },
     true,
   );
-  if (unreported().length || kept().length) report();
+  report();
 }

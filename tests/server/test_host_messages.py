@@ -111,14 +111,18 @@ def test_a_message_is_sent_once_shown_confirmed_corrected_and_withdrawn(  # noqa
     page = client.get(f"/check-in/{meeting_id}/{point}").text
     assert "Tắt &lt;micro&gt;" in page
     assert page.count('data-shown="false"') == 3
-    shown = {"shown": [str(one.id) for one in messages(db)] + ["999999"]}
-    assert client.post(at_the_point, data=shown, headers=PART).text.count('data-shown="true"') == 3
-    confirmed = client.post(at_the_point, data={"acknowledged": str(first.id)}, headers=PART)
-    assert 'data-new="false"' in confirmed.text
+    receipts = f"/check-in/{meeting_id}/{point}/receipts"
+    ids = [one.id for one in messages(db)]
+    shown = {"shown": [*map(str, ids), "999999"]}
+    assert client.post(receipts, data=shown, headers=PART).json()["messages"] == ids
+    assert client.get(at_the_point).text.count('data-shown="true"') == 3
+    answer = client.post(receipts, data={"acknowledged": str(first.id)}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert 'data-new="false"' in client.get(at_the_point).text
     # Receipts of a room that is not one's own.
-    other = f"/check-in/{meeting_id}/{city.points[OTHER]}/notices"
-    assert client.post(other, data=shown, headers=PART).status_code == 403
-    assert client.get(other).status_code == 403
+    other = f"/check-in/{meeting_id}/{city.points[OTHER]}"
+    assert client.post(f"{other}/receipts", data=shown, headers=PART).status_code == 403
+    assert client.get(f"{other}/notices").status_code == 403
     with db.reader() as session:
         receipt = session.get_one(HostMessageReceipt, (first.id, point))
         assert receipt.acknowledged_by == city.actors["truc.vanmieu"].person_id
