@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,11 @@ WORKER_THREADS = 32
 """Handlers at work at once. More than cores: some wait for the commit of a check-in."""
 
 
+SWITCH_SECONDS = 0.0005
+"""When another thread may have the interpreter. A driver gives it away at every row and statement, and
+the writer of check-ins would wait five milliseconds each time while the event loop is busy."""
+
+
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
     """Settings with what the command line says about the address."""
     return replace(settings, host=host or settings.host, port=port or settings.port)
@@ -48,6 +54,7 @@ def run(settings: Settings, app: Litestar | None = None) -> None:
         signal.signal(number, _end)
     server = make_server(settings, app)
     _spare_the_collector()
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run()
 
 
