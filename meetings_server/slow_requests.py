@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 20.0
 """For the whole head of a request, from the first byte or the opening of the connection."""
+GRACE_SECONDS = 2.0
+"""A server that was busy for all that time has to look first at what has come meanwhile."""
 LARGEST_HEAD = 64 * 1024
 
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -54,7 +56,10 @@ class TimedHttp(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._head_size = 0
-        self._head_timer = self.loop.call_later(self.head_seconds, self._end, TOO_SLOW)
+        self._head_timer = self.loop.call_later(self.head_seconds, self._nearly_end)
+
+    def _nearly_end(self) -> None:
+        self._head_timer = self.loop.call_later(GRACE_SECONDS, self._end, TOO_SLOW)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

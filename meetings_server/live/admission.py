@@ -193,6 +193,7 @@ class Admission:
             if scope.code == admitted.scope.code:
                 line.write(frames.passing(self.sign(admitted), self._hub.heartbeat))
                 return
+        self._asked.pop((admitted.actor.person_id, admitted.meeting_id, admitted.asked), None)
         self.passes.withdraw(admitted.login, admitted.meeting_id)
         line.write(frames.passing(None, self._hub.heartbeat))
         line.close(code, reason)

@@ -343,7 +343,9 @@ class Hub:
         small: list[Work] = []
         neighbours: list[Work] = []
         large: list[tuple[Feed, Work]] = []
-        for feed in list(picture.dirty):
+        for number, feed in enumerate(list(picture.dirty)):
+            if number % CHUNK == CHUNK - 1:
+                await asyncio.sleep(0)
             if now < feed.due and not everything:
                 continue
             if feed.changed_points:

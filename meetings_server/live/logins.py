@@ -25,15 +25,15 @@ class OpenLogins:
         self._db = db
         self._passes = passes
         self._seconds = seconds
-        self._lines: dict[str, list[Line]] = {}
+        self._lines: dict[str, set[Line]] = {}
 
     def enter(self, login: str, line: Line) -> None:
         """From now on the line is closed when the login ends."""
-        self._lines.setdefault(login, []).append(line)
+        self._lines.setdefault(login, set()).add(line)
 
     def leave(self, login: str, line: Line) -> None:
         lines = self._lines[login]
-        lines.remove(line)
+        lines.discard(line)
         if not lines:
             del self._lines[login]
 

@@ -163,8 +163,14 @@ class DirectLine(asyncio.Protocol):
         self._transport.abort()
 
     def shutdown(self) -> None:
-        """The server stops: called by uvicorn for each of its connections."""
-        self.close(RESTARTING)
+        """The server stops: called by uvicorn for each of its connections, without a pause.
+
+        Nobody is told: the hub ends, too, and there may be very many.
+        """
+        self.ready = False
+        self._listener = None
+        if self._timer is None and not self._transport.is_closing():
+            self._transport.write(close_frame(RESTARTING))
         self._transport.close()
 
     def _end(self) -> None:

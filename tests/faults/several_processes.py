@@ -36,7 +36,7 @@ from rooms.kernel import utcnow
 from tests import programs
 from tests.debian import required
 from tests.live_lines import Holding, of_answer
-from tests.load.live_storm import seed
+from tests.load.days import seed
 from tests.postgres import Postgres
 
 PROCESSES = 3

@@ -29,7 +29,8 @@ import uvloop
 from meetings_server.database import Database
 from rooms.attendance import revision_of
 from tests import programs
-from tests.load.live_storm import cpu_seconds, seed
+from tests.load.days import seed
+from tests.load.processes import cpu_seconds
 
 PATIENCE = 300.0
 SMALL_FRAME, LONG_FRAME = 126, 127

@@ -35,6 +35,8 @@ class Visitor:
 
     path: str
     headers: str = ""
+    granted: str = ""
+    """A pass from an earlier line."""
 
 
 @dataclass
@@ -142,6 +144,7 @@ class _Process:
         self.began = time.monotonic()
         for visitor in visitors:
             line = _Line(visitor, f"127.0.0.{1 + len(self.lines) // PORTS_OF_AN_ADDRESS}")
+            line.granted = visitor.granted.encode()
             self.lines.append(line)
             self._later(line, 0.0)
 
@@ -211,8 +214,8 @@ class _Process:
         path = line.visitor.path
         if line.revision >= 0 and "?" in path:
             path += f"&after={line.revision}"
-            if line.granted:
-                path += f"&pass={line.granted.decode()}"
+        if line.granted:
+            path += f"&pass={line.granted.decode()}"
         sock.send(
             (
                 f"GET {path} HTTP/1.1\r\nHost: {self.address[0]}:{self.address[1]}\r\n"
@@ -315,7 +318,7 @@ class _Process:
         line.revision = revision
         if line.awaiting:
             self._is_open(line)
-        place = data.find(ABOUT_POINTS, stop, stop + 400)
+        place = data.find(ABOUT_POINTS, stop, min(end, stop + 1000))
         if place >= 0:
             line.point = data[place + 11 : data.index(b"]", place)]
         heard = self.heard

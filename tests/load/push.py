@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -271,7 +270,9 @@ def nchan(folder: Path) -> Iterator[Nchan]:
     process = subprocess.Popen([program, "-p", str(folder), "-c", str(config)])
     try:
         _wait_until_listening(port, process)
-        yield Nchan(process.pid, port)
+        contender = Nchan(process.pid, port)
+        yield contender
+        contender.http.close()
     finally:
         process.terminate()
         process.wait(10)
@@ -331,11 +332,12 @@ def measure(contender: Contender, plan: Plan) -> Figures:
 def _come_back(contender: Contender, lines: Lines, plan: Plan) -> float:
     """CPU of a handshake of those who show a pass and the last revision they have."""
     revision, granted = lines.ask("passes")[0]
-    path = f"{contender.visitor.path}&after={revision}&pass={urllib.parse.quote(granted.decode())}"
+    path = f"{contender.visitor.path}&after={revision}"
+    visitor = Visitor(path, contender.visitor.headers, granted.decode())
     count = min(plan.sockets, 1000)
     with Lines() as others:
         cpu = cpu_seconds(contender.pid)
-        others.open(contender.address, [Visitor(path, contender.visitor.headers)] * count)
+        others.open(contender.address, [visitor] * count)
         return (cpu_seconds(contender.pid) - cpu) / count * 1e6
 
 
@@ -410,12 +412,13 @@ def table(found: Sequence[Figures]) -> str:
 
 
 def main() -> int:
+    usual = Plan()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sockets", type=int, default=Plan.sockets)
-    parser.add_argument("--points", type=int, default=Plan.points, help="of the meeting")
-    parser.add_argument("--slow", type=int, default=Plan.slow, help="changes at one a second")
-    parser.add_argument("--quick", type=int, default=Plan.quick, help="changes at 20 a second")
-    parser.add_argument("--burst", type=int, default=Plan.burst, help="changes at once")
+    parser.add_argument("--sockets", type=int, default=usual.sockets)
+    parser.add_argument("--points", type=int, default=usual.points, help="of the meeting")
+    parser.add_argument("--slow", type=int, default=usual.slow, help="changes at one a second")
+    parser.add_argument("--quick", type=int, default=usual.quick, help="changes at 20 a second")
+    parser.add_argument("--burst", type=int, default=usual.burst, help="changes at once")
     parser.add_argument("--serve-broadcast", type=int, metavar="PORT", help=argparse.SUPPRESS)
     told = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
