@@ -14,6 +14,8 @@ from meetings_server.i18n import _, mark
 from meetings_server.identity.oidc import Provider, ProviderAway
 from meetings_server.settings import Settings
 from minutes.storage import FileDamaged, FileMissing, FolderStore, StoredFile
+from rooms.kernel import utcnow
+from rooms.summaries import MeetingSummary, unsound
 
 MEBIBYTE = 1024 * 1024
 LEAST_FREE = 500 * MEBIBYTE
@@ -40,6 +42,8 @@ BROKEN: dict[Fault, str] = {
 MOST_NAMED = 10
 LOOKED_AT = 100
 """Stored files that are read unless all are asked for, the newest first."""
+MEETINGS_LOOKED_AT = 10
+"""Closed meetings whose counts are compared with the log, the newest first."""
 
 
 def examine(
@@ -50,7 +54,7 @@ def examine(
     noted: NotedHead | None = None,
     tell: Tell = lambda _done, _total: None,
 ) -> Iterator[Finding]:
-    """Look at the data folder, the disk, the login provider, the database, its revision, the record, the stored files.
+    """Look at data folder, disk, login provider, database, its revision, record, counts of reports, files.
 
     `all_files`: read every stored file and compare it with its hash, however long that takes.
     `newest_entries`: so many of the record of what was done; all of them where it is None. `noted`: a
@@ -88,6 +92,7 @@ def examine(
     )
     if at == newest:
         yield _record(database, newest_entries, noted, tell)
+        yield _summaries(database)
         yield _files(database, settings, None if all_files else LOOKED_AT)
     database.dispose()
 
@@ -125,6 +130,25 @@ def _record(database: Database, newest: int | None, noted: NotedHead | None, tel
             number=broken.number, when=when, what=_(BROKEN[broken.fault]), head=verdict.head
         ),
     )
+
+
+def _summaries(database: Database) -> Finding:
+    """Whether what reports count of the newest meetings is what the log of attendance gives."""
+    with database.reader() as session:
+        newest = session.scalars(
+            select(MeetingSummary.meeting_id)
+            .order_by(MeetingSummary.day.desc(), MeetingSummary.meeting_id.desc())
+            .limit(MEETINGS_LOOKED_AT)
+        ).all()
+        wrong = unsound(session, newest, utcnow())
+    if not wrong:
+        said = _("{number} meetings compared with the log, all sound")
+        return Finding(_("attendance reports"), sound=True, found=said.format(number=len(newest)))
+    said = _(
+        "meetings {which} differ from the log; delete their rows of meeting_summary and the server counts anew"
+    )
+    which = ", ".join(map(str, wrong[:MOST_NAMED]))
+    return Finding(_("attendance reports"), sound=False, found=said.format(which=which))
 
 
 def _files(database: Database, settings: Settings, most: int | None) -> Finding:
