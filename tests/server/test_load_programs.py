@@ -66,3 +66,11 @@ def test_a_nation_takes_the_statements_of_a_city() -> None:
     for what, few, many in rows:
         # The levels of a nation are more than those of a city: a unit's page names each way up.
         assert int(many) <= int(few) + 4, f"{what}\n{told}"
+
+
+@pytest.mark.slow
+def test_reports_take_few_statements_whatever_the_year() -> None:
+    told = run("reports.py", "--points", "300", "--rows", "900", "--meetings", "6")
+    counts = [int(count) for count in re.findall(r"statements\s+(\d+)", told)]
+    assert len(counts) == 8, told
+    assert max(counts) <= 22, told
