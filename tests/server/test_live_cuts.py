@@ -10,16 +10,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import delete
 from websockets.exceptions import ConnectionClosed
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
+from meetings_server.live.gate import Gate
 from meetings_server.live.hub import Pace
 from meetings_server.live.writer import CheckInWriter
 from meetings_server.settings import Settings
 from rooms.attendance import CheckIn, Source
 from rooms.kernel import record, utcnow
 from rooms.notices import EVERYTHING, MeetingNotice
+from rooms.people import RoleGrant
 from tests.factories import City, make_city, scheduled_meeting
 from tests.live_lines import PATIENCE, LiveLine, Served, closing_code, line, of_answer, serving
 
@@ -225,3 +228,81 @@ def test_a_notice_reaches_those_who_watch_its_units(
 def told_by(line: LiveLine) -> list[dict[str, Any]]:
     """The notices but those that stand for any that were missed, as a listener starts."""
     return [notice for notice in line.notices if notice["kind"] != EVERYTHING]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_pass_is_worth_its_login_and_its_right(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_pace = Pace(calm=0.2)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        token = served.token("thuky.dongda")
+        with line(served.live_url, served.meeting_id, token=token) as board:
+            board.next_of("snapshot")
+            last = board.until(served.check_in("00181", "present")).revision
+            district = set(board.holding.points)
+            granted = board.granted
+        assert granted is not None
+        back = f"?after={last}&pass={granted}"
+        # Somebody else's pass opens nothing: the login that is shown says who comes.
+        other = served.token("truc.vanmieu")
+        with line(
+            served.live_url, served.meeting_id, token=other, query=f"?pass={granted}"
+        ) as phone:
+            phone.next_of("snapshot")
+            assert set(phone.holding.points) < district
+        for forged in (granted[:-4] + "AAAA", "x" * 3_000, "%00"):
+            query = f"?pass={forged}"
+            with line(served.live_url, served.meeting_id, token=token, query=query) as board:
+                assert board.receive()["type"] == "snapshot"
+        assert closing_code(served, token="mt_none", query=f"?pass={granted}") == 4401
+        # What it grants is looked up again when it is calm, and then it is renewed.
+        with line(served.live_url, served.meeting_id, token=token, query=back) as board:
+            assert board.receive()["type"] == "changes"
+            with db.transaction() as session:
+                person_id = served.city.actors["thuky.dongda"].person_id
+                session.execute(delete(RoleGrant).where(RoleGrant.person_id == person_id))
+            with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 -- frames may come first
+                while True:
+                    board.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4403
+            assert board.granted is None
+        # Without any right there the meeting is not even known.
+        assert closing_code(served, token=token, query=back) == 4404
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_herd_is_told_when_to_come_back(
+    settings: Settings, db: Database, city_day: tuple[City, int]
+) -> None:
+    app = create_app(settings, db)
+    app.state.live_gate = Gate(most=0, pace=2.0)
+    with serving(settings, app) as url:
+        served = Served(url, app, db, *city_day)
+        waits = []
+        for _ in range(3):
+            with (
+                line(served.live_url, served.meeting_id, token="mt_any") as client,
+                pytest.raises(ConnectionClosed) as closed,
+            ):
+                client.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1013
+            waits.append(float(closed.value.rcvd.reason))
+        # Each later than the one before, however soon they asked.
+        assert min(waits) >= 1
+        app.state.live_gate.most = 1
+        with line(served.live_url, served.meeting_id, token=served.token("thuky")) as board:
+            board.next_of("snapshot")
+
+
+def test_those_sent_away_come_back_one_after_the_other() -> None:
+    gate = Gate(most=1, pace=10.0)
+    assert gate.enter(100.0) is None
+    waits = [gate.enter(100.0) for _ in range(20)]
+    assert waits == pytest.approx([1 + n / 10 for n in range(1, 21)])
+    gate.leave()
+    assert gate.enter(101.0) is None
