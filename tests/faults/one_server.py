@@ -75,7 +75,7 @@ class Machine:
             program=self.program,
             port=self.port,
         )
-        self.server.wait_until_ready(seconds=120)
+        self.server.wait_until_ready(seconds=END_SECONDS)
         return self.server
 
     def stop(self) -> None:
