@@ -25,6 +25,8 @@ from tests.factories import ALL, City, at, make_city, scheduled_meeting
 from tests.held_day import say
 
 Client = TestClient[Litestar]
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What is asked of the database here, the domain's tests ask of both."""
 MOST_STATEMENTS = 22
 """Identity, the shell, the filters, and the report itself."""
 
@@ -113,6 +115,7 @@ def test_reports_of_a_city(client: Client, sign_in: SignIn, db: Database) -> Non
     assert f"/reports/meetings/{meeting}" in client.get(f"/meetings/{meeting}").text
 
 
+@SQLITE
 def test_files_say_what_the_pages_say(client: Client, sign_in: SignIn, db: Database) -> None:
     now = utcnow()
     city, meeting = held(db, now)
@@ -157,6 +160,7 @@ def test_files_say_what_the_pages_say(client: Client, sign_in: SignIn, db: Datab
     assert len(parts) == 6
 
 
+@SQLITE
 def test_everybody_sees_their_own_part(client: Client, sign_in: SignIn, db: Database) -> None:
     now = utcnow()
     city, meeting = held(db, now)
@@ -177,6 +181,7 @@ def test_everybody_sees_their_own_part(client: Client, sign_in: SignIn, db: Data
     assert len(list(sheet.values())[1]) == 5
 
 
+@SQLITE
 def test_a_host_states_what_was_run_elsewhere(
     client: Client, sign_in: SignIn, db: Database
 ) -> None:
@@ -196,6 +201,7 @@ def test_a_host_states_what_was_run_elsewhere(
     assert client.post(address, data=form).status_code == 403
 
 
+@SQLITE
 def test_a_meeting_that_was_not_held_says_why(
     client: Client, sign_in: SignIn, db: Database
 ) -> None:
@@ -220,6 +226,7 @@ def test_a_meeting_that_was_not_held_says_why(
     assert client.get(f"/reports/meetings/{meeting + 1}").status_code == 404
 
 
+@SQLITE
 def test_calls_for_programs(client: Client, db: Database) -> None:
     now = utcnow()
     city, meeting = held(db, now)
