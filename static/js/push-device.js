@@ -38,7 +38,10 @@ const allow = async () => {
       return;
     }
     const { endpoint, keys } = (await subscribe()).toJSON();
-    const answer = await send(location.pathname, { body: new URLSearchParams({ endpoint, ...keys }) });
+    const answer = await send(location.pathname, {
+      body: new URLSearchParams({ endpoint, ...keys }),
+      headers: { accept: "application/json" },
+    });
     if (answer.ok) location.reload();
     else say("danger", (await answer.json().catch(() => null))?.detail ?? t("action.failed"));
   } catch {

@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from litestar import Litestar
+from litestar.testing import TestClient
 from sqlalchemy import func, select
 
 from meetings_server.database import Database
 from meetings_server.mail.outbox import OutboxDelivery
 from meetings_server.push.devices import PushDevice, Subscription, add_device, is_allowed
+from meetings_server.push.notices import unread
 from meetings_server.push.sending import PushSender
 from meetings_server.push.telling import Telling, tell
 from meetings_server.push.vapid import own_key
 from meetings_server.settings import Settings
 from rooms.kernel import FieldInvalid, utcnow
+from tests.conftest import SignIn
 from tests.factories import City, make_city
 from tests.push_service import PushBrowser, PushService
 
@@ -247,3 +251,39 @@ def test_keys_that_are_none_are_refused(
             session, city.secretary.person_id, Subscription(**wrong), "", {service.host}, utcnow()
         )
     assert (refused.value.field, refused.value.problem) == (field, "malformed")
+
+
+def test_a_person_allows_tries_and_removes_a_browser(
+    client: TestClient[Litestar],
+    sign_in: SignIn,
+    db: Database,
+    pushing: Settings,
+    service: PushService,
+    city: City,
+) -> None:
+    browser = service.browser()
+    sign_in(city.secretary.person_id)
+    client.headers["accept"] = "application/json"
+    refused = client.post("/account/push", data=browser.subscription)
+    assert (refused.status_code, refused.json()["code"]) == (409, "push_off")
+    client.app.state.settings = pushing
+    inside = browser.subscription | {"endpoint": "https://127.0.0.1/admin"}
+    assert client.post("/account/push", data=inside).status_code == 422
+    for _again in range(2):
+        device = client.post("/account/push", data=browser.subscription).json()["device"]
+    assert devices(db) == 1
+    page = client.get("/account/push").text
+    assert own_key(db, pushing, utcnow()).public in page
+    assert page.count("chưa báo lần nào") == 1
+    allow(db, city, service, "thuky")
+    client.post(f"/account/push/{device}/test")
+    with db.reader() as session:
+        # To this browser alone, and not as a notice in the page.
+        assert session.scalars(select(OutboxDelivery.recipient)).all() == [f"device:{device}"]
+        assert unread(session, city.secretary.person_id) == 0
+    sign_in(city.chair.person_id)
+    assert client.post(f"/account/push/{device}/remove").status_code == 404
+    # Whoever allows it in the same browser takes it over: it shows what they are told.
+    assert client.post("/account/push", data=browser.subscription).json()["device"] == device
+    client.post(f"/account/push/{device}/remove")
+    assert devices(db) == 1
