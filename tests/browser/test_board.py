@@ -113,6 +113,8 @@ def test_the_board_moves_within_a_second_while_two_operators_check_in(
 ) -> None:
     board = opened_board(visitor, quiet)
     before = figure(board)
+    row = board.locator('[data-group="006"]')
+    in_the_district = int(row.locator('[data-n="present"]').inner_text())
     for number, (user, code) in enumerate(
         [("truc.vanmieu", "00181"), ("truc.cattlinh", "00178")], start=1
     ):
@@ -125,8 +127,7 @@ def test_the_board_moves_within_a_second_while_two_operators_check_in(
         expect(phone.locator("#time-line li")).to_have_count(1)
         tile = board.locator(f'#tiles [data-point="{quiet.points[code]}"]')
         expect(tile).to_have_class(re.compile("state-present"))
-    row = board.locator('[data-group="006"]')
-    expect(row.locator('[data-n="present"]')).to_have_text(str(before + 2))
+    expect(row.locator('[data-n="present"]')).to_have_text(str(in_the_district + 2))
     expect(row.locator('[data-n="invited"]')).to_have_text("21")
 
 
@@ -142,7 +143,7 @@ def test_a_request_for_help_stands_on_top_with_its_note(visitor: Visitor, quiet:
     assert totals
     assert top["y"] < totals["y"]
     quiet.say("00001", "present")
-    expect(board.locator("#help-panel")).to_be_hidden()
+    expect(card).to_have_count(0)
 
 
 def test_a_cut_line_is_stale_at_once_and_heals_without_a_loss(visitor: Visitor, quiet: Day) -> None:
@@ -190,16 +191,17 @@ def test_a_restart_of_the_server_is_shown_and_survived(visitor: Visitor, tmp_pat
     try:
         board = opened_board(visitor, day)
         visitor.expect_complaint("ERR_CONNECTION_REFUSED|WebSocket connection")
-        day.say("00001", "present")
-        expect(board.locator('[data-total="there"]')).to_have_text("1")
+        before = figure(board)
+        day.say("00226", "present")
+        expect(board.locator('[data-total="there"]')).to_have_text(str(before + 1))
         program.crash()
         expect(board.locator("#stale-bar")).to_be_visible()
         port = int(program.url.rsplit(":", 1)[1])
         program = programs.start(arguments, tmp_path, {}, port=port)
         program.wait_until_ready(seconds=120)
-        day.say("00004", "present")
+        day.say("00178", "present")
         expect(board.locator("#stale-bar")).to_be_hidden()
-        expect(board.locator('[data-total="there"]')).to_have_text("2")
+        expect(board.locator('[data-total="there"]')).to_have_text(str(before + 2))
         assert_board_says_what_the_server_knows(board, day)
     finally:
         day.database.dispose()
@@ -254,7 +256,7 @@ def test_a_district_and_a_ward_see_their_own(visitor: Visitor, quiet: Day) -> No
 def test_the_board_is_accessible(visitor: Visitor, quiet: Day, scheme: str, width: int) -> None:
     quiet.say("00004", "needs_help", note="Mất hình")
     board = opened_board(visitor, quiet, width=width, scheme=scheme)
-    expect(board.locator("#help-list li")).to_have_count(1)
+    expect(board.locator(f'#help-list [data-point="{quiet.points["00004"]}"]')).to_be_visible()
     board.wait_for_timeout(1_800)  # what has just changed still pulses
     assert_accessible(board)
     assert board.evaluate("document.documentElement.scrollWidth <= innerWidth")
