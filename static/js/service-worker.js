@@ -58,24 +58,24 @@ const older = async (kind) => (await caches.keys()).filter((name) => name.starts
 async function keep(url) {
   if (!isKept(url)) return;
   const answer = await fetch(url, { credentials: "same-origin", cache: "no-store", headers: { accept: "text/html" } });
-  await take(url, answer);
+  if (isWanted(answer)) return store(url, answer);
+  await answer.body?.cancel();
+  return forget(url, answer);
 }
 
-/** Keeps an answer where it is the page of this version; forgets what may not be seen any more. */
-async function take(url, answer) {
-  if ([401, 403, 404].includes(answer.status)) {
-    await (await caches.open(PAGES)).delete(url.pathname);
-    return;
-  }
-  if (!answer.ok || answer.redirected) return;
-  if (answer.headers.get("x-build") !== BUILD.version) {
-    self.registration.update().catch(() => {});
-    return;
-  }
+async function store(url, answer) {
   const kept = await caches.open(PAGES);
   await kept.put(url.pathname, await marked(answer));
   await tidy(kept);
 }
+
+/** What may not be seen any more is not kept. */
+async function forget(url, answer) {
+  if ([401, 403, 404].includes(answer.status)) await (await caches.open(PAGES)).delete(url.pathname);
+}
+
+const isOther = (answer) => answer.ok && !answer.redirected && answer.headers.get("x-build") !== BUILD.version;
+const isWanted = (answer) => answer.ok && !answer.redirected && answer.headers.get("x-build") === BUILD.version;
 
 /** The page, saying itself that and since when it is kept. */
 async function marked(answer) {
@@ -144,7 +144,9 @@ async function page(event, url) {
     const answer = await within(kept ? PATIENCE : null, fetch(event.request));
     if (!AWAY.includes(answer.status)) {
       pages.set(client, answer.headers.get("x-build"));
-      if (isKept(url)) event.waitUntil(take(url, answer.clone()).catch(() => {}));
+      // A copy is made only to be read: an answer that nobody reads to its end keeps this worker busy.
+      if (isKept(url)) event.waitUntil((isWanted(answer) ? store(url, answer.clone()) : forget(url, answer)).catch(() => {}));
+      if (isOther(answer)) self.registration.update().catch(() => {});
       return answer;
     }
     if (!kept) return answer;
