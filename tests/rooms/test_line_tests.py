@@ -39,6 +39,8 @@ from tests.factories import ALL, City, booked_meeting, make_city, make_hanoi, sc
 
 WARD = "00181"
 ITEMS = ("picture", "sound", "camera", "network", "backup_line")
+# Questions that both databases answer alike.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ALL_OK: dict[str, Any] = dict.fromkeys(ITEMS, "ok")
 GOOD = dict.fromkeys(("camera", "microphone", "speakers", "network"), "good")
 
@@ -108,6 +110,7 @@ def test_each_statement_is_kept_and_the_last_counts(db: Database, city: City) ->
         ]
 
 
+@on_sqlite
 def test_who_may_test_what_and_when(db: Database, city: City) -> None:
     meeting_id = _scheduled(db, city)
     point = city.points[WARD]
@@ -182,6 +185,7 @@ def test_two_at_the_same_time_lose_nothing(db: Database, city: City) -> None:
         assert sorted(line.number for line in history(session, meeting, point)) == [1, 2, 3, 4, 5]
 
 
+@on_sqlite
 def test_a_meeting_with_another_time_is_tested_again(db: Database, city: City) -> None:
     meeting_id = _scheduled(db, city, timedelta(days=5))
     operator, point = city.actors["truc.vanmieu"], city.points[WARD]
@@ -260,6 +264,7 @@ def test_the_readiness_board_counts_and_lists(db: Database) -> None:
         assert len(codes(Scope((dong_da,)))) == 22
 
 
+@on_sqlite
 def test_a_problem_opens_one_fault(db: Database, city: City) -> None:
     meeting_id = _scheduled(db, city)
     operator, point = city.actors["truc.vanmieu"], city.points[WARD]

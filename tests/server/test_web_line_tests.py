@@ -26,6 +26,10 @@ WARD = "00181"
 ITEMS = ("picture", "sound", "camera", "network", "backup_line")
 JSON = {"accept": "application/json"}
 
+# What differs between the databases is asked of the domain; a page is slower than what it asks.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
 
 @pytest.fixture
 def city(db: Database) -> City:
@@ -47,6 +51,7 @@ def _say(db: Database, city: City, meeting_id: int, code: str, **said: str) -> N
         report_line_test(session, city.actors["kythuat"], tested, utcnow())
 
 
+@on_sqlite
 def test_an_operator_fills_in_the_list(
     client: TestClient[Litestar], sign_in: SignIn, db: Database, city: City, meeting_id: int
 ) -> None:
@@ -126,6 +131,7 @@ def test_the_readiness_board_and_its_files(
     assert client.get(f"{board}?scope=006").status_code == 403
 
 
+@on_sqlite
 def test_go_and_no_go_are_seen_by_all(
     client: TestClient[Litestar], sign_in: SignIn, city: City, meeting_id: int
 ) -> None:
@@ -163,6 +169,7 @@ def test_go_and_no_go_are_seen_by_all(
     assert "Chưa đủ điều kiện họp" in client.get("/notices").text
 
 
+@on_postgresql
 def test_programs_fill_in_and_decide(
     client: TestClient[Litestar], db: Database, city: City, meeting_id: int
 ) -> None:
@@ -222,6 +229,7 @@ def test_programs_fill_in_and_decide(
     assert [row["stands"] for row in call("kythuat", "GET", "/decisions").json()] == [True]
 
 
+@on_sqlite
 def test_the_test_of_the_device_transfers_no_more_than_its_share(
     client: TestClient[Litestar], sign_in: SignIn, city: City, meeting_id: int
 ) -> None:
