@@ -74,3 +74,11 @@ def test_reports_take_few_statements_whatever_the_year() -> None:
     counts = [int(count) for count in re.findall(r"statements\s+(\d+)", told)]
     assert len(counts) == 8, told
     assert max(counts) <= 22, told
+
+
+@pytest.mark.slow
+def test_the_readiness_of_a_nation_is_told_in_few_statements() -> None:
+    told = run("readiness.py", "--points", "60", "--small", "0", "--runs", "1")
+    counts = [int(count) for count in re.findall(r"(\d+) statements$", told, re.MULTILINE)]
+    assert len(counts) == 6, told
+    assert max(counts) <= MOST_STATEMENTS, told
