@@ -1,6 +1,6 @@
 """What an operator has to check in, and what a point has said so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from rooms.folding import fold
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day
 from rooms.meetings import AWAITED, Meeting, MeetingState, Participation
+from rooms.merging import VIDEO, effective
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed
 from rooms.rollup import shown_state
@@ -112,6 +113,14 @@ class Entry:
     by: str | None
     device: str | None
     """The tablet at the door on which it was said."""
+    source: str
+    has_effect: bool = True
+    """Whether it counts: what the video system says against people's word does not."""
+
+    @property
+    def by_video(self) -> bool:
+        """Whether nobody said so: a line was opened or cut."""
+        return self.source == VIDEO
 
     @property
     def came_later(self) -> bool:
@@ -132,6 +141,7 @@ def time_line(session: Session, meeting_id: int, point_id: int) -> list[Entry]:
             entry.recorded_at,
             Person.name,
             KioskDevice.name,
+            entry.source,
         )
         .outerjoin(Person, Person.id == entry.recorded_by)
         .outerjoin(KioskDevice, KioskDevice.id == entry.device_id)
@@ -139,4 +149,6 @@ def time_line(session: Session, meeting_id: int, point_id: int) -> list[Entry]:
         .order_by(entry.observed_at.desc(), entry.revision.desc())
         .limit(LONGEST_LINE)
     )
-    return [Entry(*row) for row in rows]
+    line = [Entry(*row) for row in rows]
+    counting = {id(one) for one in effective(reversed(line))}
+    return [one if id(one) in counting else replace(one, has_effect=False) for one in line]

@@ -9,13 +9,12 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.orm import Session, joinedload
 
 from meetings_server.database import Database
-from meetings_server.live.roster import Scoped
 from meetings_server.live.running import check_in
 from meetings_server.reading import RowId, read_number
 from meetings_server.web.during_words import DURING_WORDS
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
 from rooms.attendance import CheckIn, Presence, Source
-from rooms.help_calls import RUNNING, Trouble, give_back, hand_over, reopen, solve, take
+from rooms.help_calls import RUNNING, give_back, hand_over, reopen, solve, take
 from rooms.help_lists import (
     CallLine,
     acts_of,
@@ -98,26 +97,6 @@ def help_queue(request: PageRequest, db: Database, meeting_id: RowId) -> Respons
             now=now,
             **DURING_WORDS,
         )
-
-
-@get("/meetings/{meeting_id:int}/help/board", include_in_schema=False, sync_to_thread=True)
-def help_on_board(
-    request: PageRequest, db: Database, meeting_id: RowId, unit: Scoped = None
-) -> Response[str]:
-    """The calls that stand on top of the board, in its scope."""
-    today = civil_day(utcnow())
-    actor = request.user.actor
-    with db.reader() as session:
-        meeting = visible_meeting(session, actor, meeting_id, today)
-        tree = load_tree(session, meeting.day)
-        scope = visible_scope(session, actor, meeting, tree, today, unit or None)
-        inside = {node.id for root in scope.roots for node in tree.subtree(root.id)}
-        lines = [
-            line
-            for line in queue(session, actor, meeting.id, today)
-            if line.call.state in RUNNING and (not scope.roots or line.unit_id in inside)
-        ]
-        return fragment("during/help_on_board.html", meeting=meeting, lines=lines, **DURING_WORDS)
 
 
 def _call_view(
@@ -249,15 +228,12 @@ def point_help(session: Session, meeting_id: int, point_id: int) -> dict[str, An
     return {"call": found[0] if found else None, "helper": found[1] if found else ""}
 
 
-TROUBLE_KEYS = tuple(trouble.value for trouble in Trouble)
-
 HANDLERS = [
     ask_again,
     call_facts,
     call_page,
     give_call_back,
     hand_call_over,
-    help_on_board,
     help_page,
     help_queue,
     solve_call,

@@ -160,7 +160,6 @@ NOT_PAGES = {
     "/meetings/{meeting_id:int}/board/day",
     "/meetings/{meeting_id:int}/board/instant",
     "/help/{call_id:int}/facts",
-    "/meetings/{meeting_id:int}/help/board",
     "/meetings/{meeting_id:int}/help/queue",
     "/meetings/{meeting_id:int}/messages/sent",
     "/meetings/choices/{what:str}",

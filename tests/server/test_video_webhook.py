@@ -140,6 +140,11 @@ def test_joined_and_left_are_merged_with_what_people_said(
             ("present", "video"),
         ]
         assert {row.recorded_by for row in log if row.source == "video"} == {None}
+    sign_in(city.actors["truc.vanmieu"].person_id)
+    line = client.get(f"/check-in/{meeting_id}/{city.points[WARD]}/line").text
+    assert line.count("do hệ thống họp báo") == 7
+    # Lost before anybody was there; twice against the need for help; joined after they had left.
+    assert line.count("không đổi trạng thái") == 4
     # Somebody whom no address tells is found by the name; a stranger waits for a technician.
     named = event(8, "joined", 0, participant={"id": "p1", "name": "phuong cat linh"})
     stranger = event(9, "joined", 0, participant={"id": "p2", "name": "Máy lạ"})
