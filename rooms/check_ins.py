@@ -316,8 +316,10 @@ def _repeated(line: list[Standing], check_in: CheckIn) -> Standing | None:
 
 
 def _is_event(check_in: CheckIn) -> bool:
-    """Whether the video system tells when it was: what has no effect now may get one, or give one, by
-    what comes later and was before it. Events come once each, so that they are all written down.
+    """Whether the video system tells when it was.
+
+    What has no effect now may get one, or give one, by what comes later and was before it. Events come
+    once each, so that they are all written down.
     """
     return check_in.source is Source.VIDEO and check_in.observed_at is not None
 
