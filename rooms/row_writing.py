@@ -28,7 +28,7 @@ class RowWriter:
         self._table = table
         self._columns = tuple(columns)
         self._replacing = tuple(replacing)
-        self._sql: dict[tuple[str, int], str] = {}
+        self._sql: dict[tuple[type[Dialect], int], str] = {}
 
     def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """In the order given. Instants must have come from `instants_for`."""
@@ -43,9 +43,9 @@ class RowWriter:
                 place += size
 
     def _statement(self, dialect: Dialect, size: int) -> str:
-        found = self._sql.get((dialect.name, size))
+        found = self._sql.get((type(dialect), size))
         if found is None:
-            found = self._sql[dialect.name, size] = self._compile(dialect, size)
+            found = self._sql[type(dialect), size] = self._compile(dialect, size)
         return found
 
     def _compile(self, dialect: Dialect, size: int) -> str:
