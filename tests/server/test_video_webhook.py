@@ -200,7 +200,7 @@ def test_what_is_not_signed_now_and_once_is_refused(
         assert refused(send(good, time=late)) == (401, "signature_old")
     assert refused(client.post(path, content=b"{}")) == (401, "signature_missing")
     odd = {"x-meetings-timestamp": "१२३", "x-meetings-signature": "v1=ü"}
-    raw = [(name, value.encode()) for name, value in odd.items()]
+    raw = [(name.encode(), value.encode()) for name, value in odd.items()]
     assert refused(client.post(path, content=b"{}", headers=raw)) == (401, "signature_missing")
     assert refused(client.post("/api/v1/video/none/events", content=b"{}"))[0] == 404
     for body in (
