@@ -128,11 +128,6 @@ SENTENCES: dict[str, str] = {
         "There is no problem any more: somebody has tested it again. Reload the page."
     ),
     "meeting_not_held": mark("The meeting was not held, so there is no attendance to report."),
-    "line_test_closed": mark("The line test is closed: the meeting is over or was called off."),
-    "line_test_no_problem": mark(
-        "There is no problem any more: somebody has tested it again. Reload the page."
-    ),
-    "meeting_not_held": mark("The meeting was not held, so there is no attendance to report."),
     "meeting_closed": mark("The meeting is over or was called off; check-in is closed."),
     "meeting_state": mark("The meeting is not in a state that allows this. Reload the page."),
     "nobody_addressed": mark("The recipients come to no unit. Add units."),
@@ -269,21 +264,6 @@ SENTENCES: dict[str, str] = {
     "message_over": mark(
         "This message was withdrawn or corrected already. Look at the newest one."
     ),
-    "request_replayed": mark("This very request came before; nothing was done a second time."),
-    "signature_missing": mark("The request is not signed: its time or its signature is missing."),
-    "signature_old": mark(
-        "The signature is {seconds} seconds away from this server's time; set the clock of the video system."
-    ),
-    "signature_wrong": mark("The signature does not fit. Check the secret and what is signed."),
-    "too_many_messages": mark("A meeting holds at most {most} messages."),
-    "unknown_help_call": mark("There is no such call for help."),
-    "unknown_message": mark("There is no such message."),
-    "unknown_video_connection": mark("There is no such connection of a video system."),
-    "body_encoding": mark("The body must not be encoded ({encoding}); send it as it is."),
-    "events_unreadable": mark("The events cannot be read: {problem}"),
-    "help_over": mark("This call is over already; there is nothing left to do."),
-    "help_taken": mark("{by} has this call since {since}. Ring them, or take another one."),
-    "message_over": mark("This message was withdrawn or corrected already. Look at the newest one."),
     "request_replayed": mark("This very request came before; nothing was done a second time."),
     "signature_missing": mark("The request is not signed: its time or its signature is missing."),
     "signature_old": mark(
