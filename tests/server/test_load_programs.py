@@ -69,6 +69,36 @@ def test_a_nation_takes_the_statements_of_a_city() -> None:
 
 
 @pytest.mark.slow
+def test_check_ins_come_in_three_ways_and_all_are_in_the_log() -> None:
+    told = run(
+        "check_ins.py",
+        *("--points", "60", "--count", "600", "--lines", "4"),
+        *("--http", "40", "--connections", "4", "--single", "50"),
+    )
+    assert re.findall(r"^(single commits, sqlite3|socket|HTTP)\s", told, re.MULTILINE) == [
+        "single commits, sqlite3",
+        "socket",
+        "HTTP",
+    ]
+    assert "rows in the log 640" in told, told
+
+
+@pytest.mark.slow
+def test_a_full_house_checks_in_while_all_watch() -> None:
+    told = run(
+        "full_house.py", "--points", "60", "--sockets", "50", "--boards", "5", "--seconds", "2"
+    )
+    figures = dict(re.findall(r"^(\w+)\s+([\d.,]+)$", told, re.MULTILINE))
+    assert (figures["lines"], figures["check_ins"], figures["refused"]) == ("55", "60", "0"), told
+
+
+@pytest.mark.slow
+def test_what_is_asked_of_the_log_is_what_its_rows_come_to() -> None:
+    told = run("log_questions.py", "--points", "60", "--rounds", "6")
+    assert "every state is what the rows come to, 60 points, three instants" in told
+
+
+@pytest.mark.slow
 def test_reports_take_few_statements_whatever_the_year() -> None:
     told = run("reports.py", "--points", "300", "--rows", "900", "--meetings", "6")
     counts = [int(count) for count in re.findall(r"statements\s+(\d+)", told)]
