@@ -24,12 +24,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import insert, select
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.identity.tokens import EVERYTHING, ApiToken, create_token
 from meetings_server.live.passes import LASTS, Pass, Passes
+from meetings_server.live.protocol import TOO_MANY
 from meetings_server.migrations import migrate
 from rooms.attendance import PointState
 from rooms.hierarchy import Unit
@@ -182,7 +184,17 @@ def _digest(secret: str) -> str:
 
 
 def check_in(server: programs.Program, day: Day, state: str, count: int) -> int:
-    """Let every so many points say something over one socket; the last revision."""
+    """Let every so many points say something over one socket, which comes back when sent away."""
+    while True:
+        try:
+            return _check_in(server, day, state, count)
+        except ConnectionClosed as closed:
+            if closed.rcvd is None or closed.rcvd.code != TOO_MANY:
+                raise
+            time.sleep(float(closed.rcvd.reason))
+
+
+def _check_in(server: programs.Program, day: Day, state: str, count: int) -> int:
     step = max(1, len(day.points) // count)
     last = 0
     with connect(
