@@ -22,6 +22,8 @@ const isKept = (url) => url.origin === location.origin && !url.search && /^\/(ch
 
 /** How each page was had: one that was kept must be made of what was kept with it. */
 const pages = new Map();
+/** How often somebody has logged in or out here. */
+let people = 0;
 
 // ---- a new version: whole or not at all ------------------------------------------------------------
 
@@ -57,15 +59,18 @@ const older = async (kind) => (await caches.keys()).filter((name) => name.starts
 /** Fetches a page and keeps it. Throws without a network. */
 async function keep(url) {
   if (!isKept(url)) return;
+  const asked = people;
   const answer = await fetch(url, { credentials: "same-origin", cache: "no-store", headers: { accept: "text/html" } });
-  if (isWanted(answer)) return store(url, answer);
+  if (isWanted(answer)) return store(url, answer, asked);
   await answer.body?.cancel();
   return forget(url, answer);
 }
 
-async function store(url, answer) {
+async function store(url, answer, asked) {
   const kept = await caches.open(PAGES);
   await kept.put(url.pathname, await marked(answer));
+  // Asked for by somebody who has logged out since.
+  if (asked !== people && url.pathname !== "/kiosk") await kept.delete(url.pathname);
   await tidy(kept);
 }
 
@@ -99,6 +104,7 @@ async function tidy(kept) {
 
 /** Pages of people go when somebody logs in or out; the tablet's page is nobody's. */
 async function forgetPeople() {
+  people += 1;
   for (const name of await caches.keys()) {
     if (!name.startsWith("pages-")) continue;
     const kept = await caches.open(name);
@@ -126,7 +132,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
   if (request.mode === "navigate" && request.method === "GET") event.respondWith(page(event, url));
-  else if (request.method === "GET" && url.pathname.startsWith("/static/")) event.respondWith(part(event, url));
+  else if (request.method === "GET" && url.pathname.startsWith("/static/") && wasKept(event.clientId)) event.respondWith(part(request, url));
   else if (request.method === "POST" && ["/login", "/login/code", "/logout"].includes(url.pathname)) event.respondWith(change(request));
 });
 
@@ -140,12 +146,13 @@ async function change(request) {
 async function page(event, url) {
   const client = event.resultingClientId;
   const kept = isKept(url) ? await (await caches.open(PAGES)).match(url.pathname) : undefined;
+  const asked = people;
   try {
     const answer = await within(kept ? PATIENCE : null, fetch(event.request));
     if (!AWAY.includes(answer.status)) {
       pages.set(client, answer.headers.get("x-build"));
       // A copy is made only to be read: an answer that nobody reads to its end keeps this worker busy.
-      if (isKept(url)) event.waitUntil((isWanted(answer) ? store(url, answer.clone()) : forget(url, answer)).catch(() => {}));
+      if (isKept(url)) event.waitUntil((isWanted(answer) ? store(url, answer.clone(), asked) : forget(url, answer)).catch(() => {}));
       if (isOther(answer)) self.registration.update().catch(() => {});
       return answer;
     }
@@ -157,21 +164,16 @@ async function page(event, url) {
   return kept ?? (await caches.open(SHELL)).match(OFFLINE(await language()));
 }
 
-/** A part of a page. Where the page was kept, so is the part; else the server has the first word. */
-async function part(event, url) {
-  const shell = await caches.open(SHELL);
-  const had = pages.get(event.clientId);
-  if (had === "kept") {
-    const found = await shell.match(url.pathname);
-    if (found) return found;
-  }
-  try {
-    return await fetch(event.request);
-  } catch (failure) {
-    const found = [undefined, "kept", BUILD.version].includes(had) ? await shell.match(url.pathname) : undefined;
-    if (found) return found;
-    throw failure;
-  }
+/** A part of a page that was kept: from what was kept with it. */
+async function part(request, url) {
+  return (await (await caches.open(SHELL)).match(url.pathname)) ?? fetch(request);
+}
+
+/** Whether the page that asks was kept. All others load as if there were no worker: an answer passed on that
+ *  nobody reads to its end would keep this one busy and hold the next version back. */
+function wasKept(client) {
+  const had = pages.get(client);
+  return had === "kept" || (had === undefined && !navigator.onLine);
 }
 
 function within(milliseconds, promise) {

@@ -85,7 +85,7 @@ def press(page: Page, name: str) -> None:
 def test_the_server_is_gone_and_the_browser_was_closed(
     visitor: Visitor, day: Day, tmp_path: Path
 ) -> None:
-    visitor.expect_complaint(AWAY)
+    visitor.expect_complaint(f"{AWAY}|status of 401")
     where = day.check_in("00193")
     page = visitor.reopen(tmp_path / "browser", width=390, base_url=day.program.url)
     log_in(page, "truc.dongda")
@@ -125,6 +125,7 @@ def test_the_server_is_gone_and_the_browser_was_closed(
     first = rows(day, "00193")[0]
     assert abs((first.observed_at - pressed).total_seconds()) < 5
     assert first.recorded_at > first.observed_at
+    page.goto("/account")
     page.locator("summary", has_text="Trình đơn cá nhân").click()
     page.get_by_role("button", name="Đăng xuất").click()
     page.wait_for_url("**/login**")
