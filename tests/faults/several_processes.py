@@ -181,9 +181,7 @@ async def _read(day: Day, line: ClientConnection, holding: Holding) -> None:
                     holding.apply(frame)
 
 
-async def operate(
-    day: Day, points: list[int], rounds: tuple[str, ...], *, over_http: bool
-) -> None:
+async def operate(day: Day, points: list[int], rounds: tuple[str, ...], *, over_http: bool) -> None:
     """Each of the points says its states; what is not acknowledged is sent again as it was."""
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers=day.headers) as client:
         line: ClientConnection | None = None
