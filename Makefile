@@ -31,7 +31,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses $(WORKERS) $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --maxschedchunk 1 $(TESTS)
 
 load: $(VENV)/.ready-to-test
 	@set -e; for program in tests/load/*.py; do echo "== $$program"; $(BIN)/python $$program; done
