@@ -13,12 +13,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 
-.PHONY: help demo test load lock wheel clean
+.PHONY: help demo test load faults lock wheel clean
 
 help:
 	@echo "make demo [PORT=8000] [CATALOGUE=hanoi-2021] [DATA=folder]   a server with the units of Hà Nội"
 	@echo "make test [TESTS=...] [WORKERS=4]   lint, types, import contracts, all tests"
 	@echo "make load               the load programs at full size"
+	@echo "make faults             the fault programs at full size"
 	@echo "make lock               pin the versions that are installed now"
 	@echo "make wheel              build dist/*.whl"
 	@echo "make clean              remove $(VENV) and everything built"
@@ -33,8 +34,17 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxschedchunk 1 $(TESTS)
 
+# Those that can be started; what they share stands beside them.
 load: $(VENV)/.ready-to-test
-	@set -e; for program in tests/load/*.py; do echo "== $$program"; $(BIN)/python $$program; done
+	@set -e; for program in $$(grep -l __main__ tests/load/*.py); do \
+		echo "== $$program"; $(BIN)/python -m $$(echo $${program%.py} | tr / .); \
+	done
+
+faults: $(VENV)/.ready-to-test
+	@set -e; for call in hostile_sockets several_processes "one_server clock" "one_server disk" \
+		"one_server kill --points 31097 --times 20 --once"; do \
+		echo "== $$call"; $(BIN)/python -m tests.faults.$$call; \
+	done
 
 lock: $(VENV)/.ready-to-test
 	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' > $(LOCK).new
