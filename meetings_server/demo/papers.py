@@ -63,6 +63,7 @@ def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now:
         circulate(session, actors["thuky"], order.id, hurried, due, sent_at)
         circulate(session, actors["thuky"], order.id, EVERYONE, None, sent_at)
         _answers(session, tree, actors["thuky"], order, sent_at)
+        reported_at = now - timedelta(hours=2)
         report = _issued(
             session,
             store,
@@ -74,15 +75,15 @@ def seed_papers(database: Database, actors: dict[str, Actor], folder: Path, now:
                 "BC-SNV",
                 "Kết quả rà soát cán bộ trực điểm cầu năm 2026",
                 "Nguyễn Văn Bình",
-                civil_day(now),
+                civil_day(reported_at),
                 "normal",
                 now + timedelta(days=4),
             ),
-            now - timedelta(hours=2),
+            reported_at,
             number=208,
         )
         to_city = [Rule(include=True, by="unit", unit=tree.roots[0].code)]
-        circulate(session, actors["thuky.snv"], report.id, to_city, None, now - timedelta(hours=2))
+        circulate(session, actors["thuky.snv"], report.id, to_city, None, reported_at)
         plan = _new(
             tree,
             "01",

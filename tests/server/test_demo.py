@@ -1,6 +1,7 @@
 """The demonstration: what it begins with, and the meeting that runs by itself."""
 
 import random
+import shutil
 import time
 import urllib.request
 from collections import Counter
@@ -22,12 +23,14 @@ from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from meetings_server.migrations import migrate
 from meetings_server.sweeps import meeting_reminders, receipts
 from minutes.circulation import late_receipts
+from minutes.directives import Directive
 from minutes.meeting_minutes import Minutes
 from minutes.papers import papers_of
 from rooms.attendance import AttendanceEntry
 from rooms.catalogue import read_shipped
 from rooms.faults import Fault
 from rooms.hierarchy import Unit
+from rooms.kernel import CIVIL_ZONE, utcnow
 from rooms.meetings import Meeting, MeetingState, Participation, invited
 from rooms.outages import Outage
 from rooms.people import Person
@@ -257,3 +260,15 @@ def _comes_back(steps: list[Step], lost: Step) -> bool:
         if step.point_id == lost.point_id and step.said and step.at > lost.at
     ]
     return not later or "present" in later
+
+
+@pytest.mark.slow
+def test_it_can_be_seeded_just_after_midnight(migrated_sqlite: Path, tmp_path: Path) -> None:
+    """What happened two hours ago happened on another day."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "night.db")
+    database = Database(f"sqlite:///{tmp_path / 'night.db'}", [apply_effects])
+    night = utcnow().astimezone(CIVIL_ZONE).replace(hour=0, minute=2)
+    seed(database, read_shipped("hanoi-2021"), night.astimezone(UTC), tmp_path / "files")
+    with database.reader() as session:
+        assert session.scalar(select(func.count()).select_from(Directive)) == 4
+    database.dispose()
