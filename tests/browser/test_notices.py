@@ -30,7 +30,7 @@ def test_the_bell_rings_until_everything_is_read(demo_server: Program, visitor: 
     expect(count).to_have_text(re.compile(r"[1-9]"))
     page.get_by_role("link", name=re.compile("Thông báo, chưa đọc")).click()
     expect(page.get_by_role("heading", name="Thông báo", level=1)).to_be_visible()
-    expect(page.locator(".notice-list li.is-unread").first).to_contain_text("điểm cầu")
+    expect(page.locator(".notice-list li.is-unread", has_text="điểm cầu").first).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="Đánh dấu đã đọc tất cả").click()
     expect(page.locator(".is-unread")).to_have_count(0)
