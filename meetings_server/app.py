@@ -91,7 +91,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Litestar
             secret=settings.effective_secret(),
             cookie_name=CSRF_COOKIE,
             cookie_secure=settings.secure_cookies,
-            cookie_httponly=True,
+            # Scripts read it: several requests without one, as after a restart of the browser, each
+            # bring another, and the page then knows one that holds no more.
+            cookie_httponly=False,
             exclude=["^/api/", "^/static/"],
         ),
         exception_handlers={

@@ -39,14 +39,14 @@ PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 
-def installed_chromium() -> str | None:
-    """Path of the browser: `CHROMIUM`, or the first that is installed."""
+def installed_chromium(*, whole: bool = False) -> str | None:
+    """Path of the browser: `CHROMIUM`, or the first that is installed; `whole` for one that can notify."""
     named = os.environ.get("CHROMIUM")
     if named is not None:
         if shutil.which(named) is None:
             raise FileNotFoundError(f"CHROMIUM={named} is no program")
         return named
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    return next((path for name in NAMES[whole:] if (path := shutil.which(name))), None)
 
 
 @dataclass

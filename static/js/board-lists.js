@@ -116,6 +116,7 @@ export class Tiles {
         const name = below?.inner ? below.name : this.#model.levelName(fact.level);
         const picture = make("div", "tiles-box");
         picture.setAttribute("role", "img");
+        picture.setAttribute("aria-label", name);
         const block = make("div", "tile-group", make("div", "tile-head", make("span", "tile-name clip", name), figure), picture);
         block.dataset.tileGroup = group;
         blocks.set(group, block);

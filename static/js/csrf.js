@@ -2,7 +2,8 @@
 
 const meta = () => document.querySelector('meta[name="csrf-token"]');
 
-export const csrfToken = () => meta()?.content ?? "";
+/** The one of the cookie holds, whatever was true when the page was made; the page's where there is none yet. */
+export const csrfToken = () => /(?:^|; )meetings_csrf=([^;]*)/.exec(document.cookie)?.[1] ?? meta()?.content ?? "";
 
 export const renewCsrfToken = (token) => {
   if (token && meta()) meta().content = token;

@@ -99,9 +99,12 @@ def fill_disk(machine: Machine, database: Path, *, mounted: bool) -> dict[str, s
     pid = machine.running.process.pid
     filler = database.with_name("filler")
     if mounted:
-        with suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"\0" * 4096)
+        with filler.open("wb", buffering=0) as file:
+            # Quickly, while check-ins are still coming, and to the last page.
+            for size in (MEBIBYTE, 4096):
+                with suppress(OSError):
+                    while file.write(b"\0" * size) == size:
+                        pass
     else:
         largest = max(path.stat().st_size for path in database.parent.glob(f"{database.name}*"))
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)

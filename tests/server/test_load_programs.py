@@ -75,7 +75,7 @@ def test_check_ins_come_in_three_ways_and_all_are_in_the_log() -> None:
         *("--points", "60", "--count", "600", "--lines", "4"),
         *("--http", "40", "--connections", "4", "--single", "50"),
     )
-    assert re.findall(r"^(single commits, sqlite3|socket|HTTP)\s", told, re.MULTILINE) == [
+    assert re.findall(r"^(single commits, sqlite3|socket|HTTP)\s{2,}", told, re.MULTILINE) == [
         "single commits, sqlite3",
         "socket",
         "HTTP",
