@@ -124,6 +124,11 @@ class Visitor:
 
 def assert_accessible(page: Page) -> None:
     """Raises `AssertionError` naming each serious or critical finding of axe-core with its place."""
+    # Colours on their way to others are no colours to read.
+    page.evaluate(
+        """() => Promise.allSettled(document.getAnimations()
+             .filter((one) => one instanceof CSSTransition).map((one) => one.finished))"""
+    )
     # What passes is not told: on a long page that alone takes seconds.
     findings = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     grave = [
