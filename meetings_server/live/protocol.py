@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 from litestar.connection import WebSocket
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Opcode
 from websockets.http11 import Request
 
@@ -236,7 +237,7 @@ class DirectLine(asyncio.Protocol):
 def _echo(payload: bytes) -> tuple[int, str]:
     try:
         return Close.parse(payload).code, ""
-    except Exception as wrong:
+    except (ProtocolError, UnicodeDecodeError) as wrong:
         raise Broken(WRONG, "close") from wrong
 
 

@@ -12,7 +12,7 @@ Without a mail server the outbox is kept and shown.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,9 +28,9 @@ from meetings_server.database import Database
 from meetings_server.mail import claims
 from meetings_server.mail.claims import Parcel
 from meetings_server.mail.composition import AddressUnreadable, compose
-from meetings_server.mail.outbox import MailQueued
+from meetings_server.mail.running import running
 from meetings_server.settings import Settings
-from rooms.kernel import Event, utcnow
+from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
 
@@ -205,27 +205,5 @@ async def sending(app: Litestar) -> AsyncIterator[None]:
     """The sender as a part of the running server: woken after each commit that queued mail."""
     database: Database = app.state.database
     sender = Sender(database, app.state.settings)
-    loop = asyncio.get_running_loop()
-
-    def hint(events: Sequence[Event]) -> None:
-        if any(isinstance(event, MailQueued) for event in events):
-            loop.call_soon_threadsafe(sender.wake)
-
-    database.hints.append(hint)
-    task = asyncio.create_task(sender.run(), name="mail-sender")
-    try:
+    async with running(database, sender, "mail-sender", STOP_SECONDS):
         yield
-    finally:
-        database.hints.remove(hint)
-        sender.stop()
-        with suppress(asyncio.CancelledError):
-            await _ended(task)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await asyncio.shield(task)
-    except TimeoutError:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -33,12 +33,13 @@ from meetings_server.database import Database
 from meetings_server.mail import claims
 from meetings_server.mail.claims import Parcel
 from meetings_server.mail.letters import speaking, wording
-from meetings_server.mail.outbox import Channel, MailQueued
+from meetings_server.mail.outbox import Channel
+from meetings_server.mail.running import running
 from meetings_server.push.devices import PushDevice, forget, is_allowed
 from meetings_server.push.texts import padless, unpadded
 from meetings_server.push.vapid import Vapid, own_key
 from meetings_server.settings import Settings
-from rooms.kernel import Event, utcnow
+from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
 
@@ -299,27 +300,5 @@ async def pushing(app: Litestar) -> AsyncIterator[None]:
     """The sender as a part of the running server: woken after each commit that queued something."""
     database: Database = app.state.database
     sender = PushSender(database, app.state.settings)
-    loop = asyncio.get_running_loop()
-
-    def hint(events: Sequence[Event]) -> None:
-        if any(isinstance(event, MailQueued) for event in events):
-            loop.call_soon_threadsafe(sender.wake)
-
-    database.hints.append(hint)
-    task = asyncio.create_task(sender.run(), name="push-sender")
-    try:
+    async with running(database, sender, "push-sender", STOP_SECONDS):
         yield
-    finally:
-        database.hints.remove(hint)
-        sender.stop()
-        with suppress(asyncio.CancelledError):
-            await _ended(task)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await asyncio.shield(task)
-    except TimeoutError:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
