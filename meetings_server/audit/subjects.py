@@ -100,8 +100,8 @@ SUBJECTS: dict[str, Subject] = {
     "video_connection": Subject(
         label="name",
         unit="unit_id",
-        omitted=_these("key last_event_at last_error last_error_at"),
-        secret=_these("secret secret_since former_secret"),
+        omitted=_these("key secret_since last_event_at last_error last_error_at"),
+        secret=_these("secret former_secret"),
     ),
     "participation": Subject(
         label="unit_id", unit="unit_id", of=("meeting", "meeting_id"), gathered=True

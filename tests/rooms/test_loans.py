@@ -28,7 +28,7 @@ from rooms.entrustment import (
 )
 from rooms.feeds import subscriptions
 from rooms.grounds import Kind, meeting_grounds
-from rooms.kernel import DomainError, FieldInvalid, utcnow
+from rooms.kernel import DomainError, FieldInvalid, civil_day, utcnow
 from rooms.lending import Act, Substitution
 from rooms.meetings import (
     MeetingChange,
@@ -330,8 +330,8 @@ def test_records_name_the_secretary_and_the_official(
         secretary, chair = city.secretary, city.chair
         clerk = acting(city, "thuky.snv", "lanhdao")
         with pytest.raises(UnknownMeeting):
-            visible_meeting(session, clerk, meeting.id, now.date())
-        first = now.date()
+            visible_meeting(session, clerk, meeting.id, civil_day(now))
+        first = civil_day(now)
         acts = (Act.MINUTES, Act.REPLIES)
         entrust(
             session,

@@ -229,13 +229,19 @@ def test_a_page_and_its_record_find_each_other() -> None:
 PAST_THE_RECORD = {
     "meetings_server/backups.py": "brings back a record with all the rest",
     "meetings_server/demo/day.py": "invents the past of a demonstration",
+    "meetings_server/demo/past.py": "invents the past of a demonstration",
+    "meetings_server/demo/under_way.py": "invents the past of a demonstration",
     "meetings_server/identity/middleware.py": "when a login was last seen",
     "meetings_server/live/hints.py": "wakes other processes",
+    "meetings_server/live/receipts.py": "the log of who has seen a message",
     "meetings_server/live/writer.py": "the log of attendance",
     "meetings_server/mail/claims.py": "the mail ledger",
+    "meetings_server/push/sending.py": "when a browser was last reached",
     "meetings_server/reorganising.py": "how far a run has come",
     "rooms/attendance.py": "the log of attendance",
+    "rooms/line_tests.py": "an empty row for the log of the line tests",
     "rooms/reorganisation/invitations.py": "a temporary table",
+    "rooms/summaries.py": "figures that follow from the log of attendance",
 }
 
 

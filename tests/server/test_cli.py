@@ -215,7 +215,7 @@ def test_a_database_that_was_not_migrated_says_so(call_without: Call, units: Pat
 def test_the_doctor_finds_a_sound_server(call: Call) -> None:
     found = call("doctor")
     assert (found.returncode, found.stderr) == (0, "")
-    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 6
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 7
 
 
 def test_the_doctor_names_what_is_wrong(call_without: Call) -> None:

@@ -209,4 +209,4 @@ def test_why_names_the_grant_and_its_unit(client: Client, city: City) -> None:
 def test_the_health_of_the_server_is_told_in_vietnamese(client: Client) -> None:
     page = client.get("/admin/health").text
     assert "dung lượng đĩa" in page
-    assert page.count("Bình thường") == 6
+    assert page.count("Bình thường") == 7
