@@ -33,6 +33,7 @@ from meetings_server.sweeps import (
     receipts,
     reorganisations,
     summaries,
+    waiting_calls,
 )
 from rooms.auditing import Doer, Login, acting
 from rooms.kernel import utcnow
@@ -56,6 +57,7 @@ SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     # First of all: what else is due goes by the tree of the day.
     ("reorganisations", reorganisations.sweep, 60),
     ("meeting reminders", meeting_reminders.sweep, 30),
+    ("waiting calls for help", waiting_calls.sweep, 15),
     ("receipt reminders", receipts.sweep, 300),
     ("ended sessions", logins.sweep, 3600),
     ("old notices", old_notices.sweep, 6 * 3600),

@@ -55,6 +55,8 @@ class Act(StrEnum):
     ASKED = "asked"
     SAID = "said"
     """The point described the trouble anew."""
+    TOLD = "told"
+    """Nobody had taken it for a while, and technicians were told."""
     TAKEN = "taken"
     HANDED_OVER = "handed_over"
     GIVEN_BACK = "given_back"

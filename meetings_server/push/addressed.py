@@ -58,6 +58,38 @@ def of_points(points: ColumnElement[bool], on: date) -> People:
     return _counted([*_at_units(asked, AT_THE_POINT, on), technicians])
 
 
+def of_helpers(points: ColumnElement[bool], meeting: Meeting, on: date) -> People:
+    """The technicians of invited points, of the units above them, and of the host.
+
+    `points`: a condition on `Participation`.
+    """
+    at_points = (
+        select(Participation.unit_id, Participation.point_id)
+        .where(invited(meeting.id), points)
+        .subquery("at_points")
+    )
+    above = (
+        select(UnitAncestry.ancestor_id.label("unit_id"), at_points.c.point_id)
+        .join(UnitAncestry, UnitAncestry.unit_id == at_points.c.unit_id)
+        .where(valid_on(UnitAncestry, meeting.day))
+        .subquery("above")
+    )
+    hosted = select(literal(meeting.host_unit_id).label("unit_id"), at_points.c.point_id).subquery(
+        "hosted"
+    )
+    looked_after = select(PointTechnician.person_id, at_points.c.point_id).join(
+        at_points, at_points.c.point_id == PointTechnician.point_id
+    )
+    technicians = (Role.TECHNICIAN,)
+    return _counted(
+        [
+            *_at_units(above, technicians, on),
+            *_at_units(hosted, technicians, on),
+            looked_after,
+        ]
+    )
+
+
 def of_parents(points: ColumnElement[bool], meeting: Meeting, on: date) -> People:
     """The people of the units above invited points, by the tree of the meeting's day."""
     asked = (

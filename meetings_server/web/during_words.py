@@ -27,6 +27,7 @@ HELP_STATES: dict[str, str] = {
 ACTS: dict[str, str] = {
     Act.ASKED: mark("Asked for help"),
     Act.SAID: mark("Described it anew"),
+    Act.TOLD: mark("Technicians were told that nobody has taken it"),
     Act.TAKEN: mark("Took the call"),
     Act.HANDED_OVER: mark("Handed over to"),
     Act.GIVEN_BACK: mark("Gave it back to the queue"),
