@@ -3,7 +3,7 @@
 // knows whether it arrived it is sent again: the server knows it by the point and the moment.
 import "./checkin-store.js";
 import { serverNow, setServerNow } from "./clock.js";
-import { csrfToken, renewCsrfToken } from "./csrf.js";
+import { csrfToken } from "./csrf.js";
 import { logInAgain } from "./login.js";
 
 const store = self.checkInStore;
@@ -140,7 +140,6 @@ export class CheckInQueue extends EventTarget {
   /** What waited may have been said before another login: first see who this is now. */
   async #greet() {
     const told = await store.hello(this.#owner);
-    renewCsrfToken(told.csrf_token);
     setServerNow(Date.parse(told.now));
     this.#greeted = true;
   }

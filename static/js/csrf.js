@@ -1,19 +1,16 @@
-// The token against forged requests goes along as a header, never as a field.
+// The token against forged requests goes along as a header, never as a field. The cookie holds the one that
+// counts; it ends with the browser, and any answer brings a new one.
 
-const meta = () => document.querySelector('meta[name="csrf-token"]');
-
-/** The one of the cookie holds, whatever was true when the page was made; the page's where there is none yet. */
-export const csrfToken = () => /(?:^|; )meetings_csrf=([^;]*)/.exec(document.cookie)?.[1] ?? meta()?.content ?? "";
-
-export const renewCsrfToken = (token) => {
-  if (token && meta()) meta().content = token;
-};
+export const csrfToken = () => /(?:^|; )meetings_csrf=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 
 /** fetch() to this server with the token; `method` POST unless given. Does not throw on 4xx and 5xx. */
-export const send = (url, options = {}) =>
-  fetch(url, {
+export async function send(url, options = {}) {
+  // A page that was kept on this device opens without asking the server.
+  if (!csrfToken()) await fetch("/check-in/hello", { cache: "no-store" });
+  return fetch(url, {
     method: "POST",
     credentials: "same-origin",
     ...options,
     headers: { "x-csrftoken": csrfToken(), ...options.headers },
   });
+}

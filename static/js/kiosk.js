@@ -3,7 +3,6 @@
 import { CheckInQueue } from "./checkin-queue.js";
 import { drawSending } from "./checkin-waiting.js";
 import { serverNow, setServerNow } from "./clock.js";
-import { renewCsrfToken } from "./csrf.js";
 import { clockTime, shortMoment, t } from "./i18n.js";
 import { LiveMeeting } from "./live.js";
 import { icon, say } from "./messages.js";
@@ -244,7 +243,6 @@ async function askAgain() {
   else if (answer?.ok) {
     at("revoked").hidden = true;
     told = await answer.json();
-    renewCsrfToken(told.csrf_token);
     setServerNow(Date.parse(told.now));
     if (told.owner !== owner || (told.build !== build && isQuiet())) location.reload();
     for (const meeting of told.meetings) if (line?.meeting.id !== meeting.id) heard.delete(meeting.id);

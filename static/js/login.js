@@ -1,6 +1,6 @@
 // Logging in again in the middle of a form, without leaving the page. Who has a second factor is asked
 // for its code in the same dialog.
-import { renewCsrfToken, send } from "./csrf.js";
+import { send } from "./csrf.js";
 import { t } from "./i18n.js";
 
 let waiting = null;
@@ -33,12 +33,8 @@ function show() {
           body: new URLSearchParams(new FormData(form)),
         });
         const told = await answer.json().catch(() => ({}));
-        if (answer.ok) {
-          renewCsrfToken(told.csrf_token);
-          dialog.close("done");
-        } else {
-          refused(answer, told);
-        }
+        if (answer.ok) dialog.close("done");
+        else refused(answer, told);
       } catch {
         message.textContent = t("form.offline");
       } finally {
