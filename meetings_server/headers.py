@@ -1,6 +1,5 @@
 """Security headers on every answer: nothing from elsewhere, nothing inline, no framing."""
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,6 +29,10 @@ HEADERS = {
 }
 
 
+# As they go out: every answer bears them, and a call of a program takes a millisecond in all.
+_RAW = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+
+
 class SecurityHeaders(ASGIMiddleware):
     """Adds the headers; an answer that has set one itself keeps its own."""
 
@@ -38,12 +41,12 @@ class SecurityHeaders(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if headers.get("content-type", "").startswith("text/html"):
+                own = {name.lower(): value for name, value in message["headers"]}
+                added = [pair for pair in _RAW if pair[0] not in own]
+                if own.get(b"content-type", b"").startswith(b"text/html"):
                     # The service worker keeps pages of its own version only.
-                    headers.setdefault("x-build", build().version)
+                    added.append((b"x-build", build().version.encode()))
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await next_app(scope, receive, send_with_headers)

@@ -96,11 +96,12 @@ def login_shown(connection: Connection) -> str:
 
 def _shown(connection: Connection) -> tuple[str, str]:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if doors.is_of_devices(connection.url.path):
+    path = connection.scope["path"]
+    if doors.is_of_devices(path):
         return "device", connection.cookies.get(doors.COOKIE, "")
     if scheme.casefold() == "bearer" and token:
         return "token", token.strip()
-    if connection.url.path.startswith("/api/"):
+    if path.startswith("/api/"):
         # Calls of programs carry no CSRF token, so a cookie must not open them.
         return "token", ""
     return "session", connection.cookies.get(COOKIE, "")

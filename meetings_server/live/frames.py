@@ -19,6 +19,8 @@ from rooms.notices import MeetingNotice
 
 _encode = msgspec.json.Encoder().encode
 
+MOST_KEPT = 20
+"""Answers to clients that come back to a scope, each up to the size of a snapshot."""
 WORTH_KEEPING = 20
 """Points. Scopes with fewer are many, and watched by one or two lines each."""
 
@@ -64,16 +66,27 @@ def changes(picture: Picture, feed: Feed) -> bytes:
 
 
 def changes_after(picture: Picture, feed: Feed, revision: int) -> bytes:
-    """What a client that has seen a revision missed; the counts are sent whole."""
-    return _frame(
-        {
-            "type": "changes",
-            "revision": picture.revision,
-            "points": [p.row for p in feed.points.values() if p.revision > revision],
-            "rollup": _units(picture, feed, feed.units),
-            "levels": _levels(feed, feed.levels),
-        }
-    )
+    """What a client that has seen a revision missed; the counts are sent whole.
+
+    Those who come back together have mostly seen the same: built once for all of them.
+    """
+    if feed.resumed[0] != picture.revision or len(feed.resumed[1]) >= MOST_KEPT:
+        feed.resumed = (picture.revision, {})
+    kept = feed.resumed[1]
+    frame = kept.get(revision)
+    if frame is None:
+        frame = _frame(
+            {
+                "type": "changes",
+                "revision": picture.revision,
+                "points": [p.row for p in feed.points.values() if p.revision > revision],
+                "rollup": _units(picture, feed, feed.units),
+                "levels": _levels(feed, feed.levels),
+            }
+        )
+        if len(feed.points) >= WORTH_KEEPING:
+            kept[revision] = frame
+    return frame
 
 
 def meeting(picture: Picture) -> bytes:

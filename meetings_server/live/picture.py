@@ -74,6 +74,8 @@ class Feed:
     changed_levels: set[str] = field(default_factory=set)
     snapshot: tuple[int, bytes] | None = None
     """The revision and the bytes of the last snapshot built."""
+    resumed: tuple[int, dict[int, bytes]] = field(default_factory=lambda: (0, {}))
+    """A revision, and by the last revision that clients had seen what brings them up to it."""
     due: float = 0.0
     """Not before this instant of the loop is the next frame to go out."""
     told: float = 0.0

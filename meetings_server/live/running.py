@@ -92,10 +92,14 @@ async def check_in_soon(app: Litestar, actor: Actor, said: CheckIn) -> int:
     running: Live = app.state.live
     if not running.rights.knows(actor, said.meeting_id, said.point_id):
         await asyncio.to_thread(running.rights.ask, actor, said.meeting_id, said.point_id)
-    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[int] = loop.create_future()
     running.writer.submit_on_loop(said, partial(_answered, answer))
-    async with asyncio.timeout(COMMIT_SECONDS):
+    patience = loop.call_later(COMMIT_SECONDS, _answered, answer, TimeoutError())
+    try:
         return await answer
+    finally:
+        patience.cancel()
 
 
 def _answered(answer: "asyncio.Future[int]", outcome: Outcome) -> None:
