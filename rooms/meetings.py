@@ -270,9 +270,13 @@ def hosted(actor: Actor, on: date) -> ColumnElement[bool]:
     return governed(actor, Permission.MEETING_READ, Meeting.host_unit_id, on)
 
 
+# Made once: an alias works out its columns anew each time, which costs more than the answer.
+_INVITATION = aliased(Participation)
+
+
 def invited_to(actor: Actor, on: date) -> ColumnElement[bool]:
     """The meetings to which such units are invited, once the invitation has gone out."""
-    invitation = aliased(Participation)
+    invitation = _INVITATION
     return and_(
         Meeting.state.in_([state.value for state in PUBLISHED]),
         # Correlated: it looks only at the invitations of the meetings that are asked about.

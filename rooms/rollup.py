@@ -167,13 +167,14 @@ def whole_branches(tree: Tree, held: Collection[int]) -> list[Node]:
     Rights are those of today, the tree may be that of an earlier day: a ward that has taken over an
     abolished district does not thereby see the other wards that once stood below it.
     """
-    whole = set(held) & tree.by_id.keys()
-    for node in tree.by_id.values():
-        if node.id not in held:
-            whole.difference_update(above.id for above in tree.ancestry(node.id))
-    return [
-        node for node in tree.by_id.values() if node.id in whole and node.parent_id not in whole
-    ]
+    known = set(held) & tree.by_id.keys()
+    # At the cost of what is held: thousands of operators come to one ward each.
+    whole = {
+        unit_id for unit_id in known if all(node.id in known for node in tree.subtree(unit_id))
+    }
+    order = tree.once("order", lambda: {u: n for n, u in enumerate(tree.by_id)})
+    highest = [unit_id for unit_id in whole if tree.by_id[unit_id].parent_id not in whole]
+    return [tree.by_id[unit_id] for unit_id in sorted(highest, key=order.__getitem__)]
 
 
 def counted_above(tree: Tree, root: Node) -> list[Node]:

@@ -72,6 +72,7 @@ async def live(app: Litestar) -> AsyncIterator[None]:
         await asyncio.to_thread(writer.stop)
         await asyncio.to_thread(hints.stop)
         await hub.stop()
+        admission.close()
 
 
 def check_in(app: Litestar, actor: Actor, said: CheckIn) -> int:
