@@ -56,7 +56,6 @@ LongSweep = Callable[[Database, datetime], int]
 SWEEPS: tuple[tuple[str, Sweep, int], ...] = (
     # First of all: what else is due goes by the tree of the day.
     ("reorganisations", reorganisations.sweep, 60),
-    ("meeting reminders", meeting_reminders.sweep, 30),
     ("waiting calls for help", waiting_calls.sweep, 15),
     ("receipt reminders", receipts.sweep, 300),
     ("ended sessions", logins.sweep, 3600),
@@ -71,6 +70,7 @@ FILE_SWEEPS: tuple[tuple[str, FileSweep, int], ...] = (
 
 
 LONG_SWEEPS: tuple[tuple[str, LongSweep, int], ...] = (
+    ("meeting reminders", meeting_reminders.sweep, 30),
     ("attendance summaries", summaries.sweep, 30),
 )
 """The same for what reads so long that it has to open its transactions by itself."""

@@ -9,7 +9,7 @@ Points and parents are units: mail to them goes to their official addresses. Cha
 technicians are people: mail to them goes to their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select, update
 from sqlalchemy.orm import Session
 
+from meetings_server.database import Database
 from meetings_server.escalation.rules import EARLIEST, About, Step, Whom, rules
 from meetings_server.i18n import _, mark
 from meetings_server.mail.invitations import facts_of, loaded_meeting
@@ -49,6 +50,8 @@ from rooms.meetings import (
 from rooms.notices import MeetingNotice
 from rooms.roll_call import SilentPoint, silent_points
 
+SETTLED_AT_ONCE = 2_000
+"""People of one transaction."""
 MOST_LINES = 200
 """Points that a letter lists; the page has them all."""
 
@@ -114,38 +117,45 @@ def key_of(step: Step, meeting_id: int, starts_at: datetime, moves: int) -> str:
     return f"{kind}:{meeting_id}:{starts_at.isoformat()}{times}"
 
 
-def sweep(session: Session, now: datetime) -> int:
-    """Carry out what is due and settle what is done. Returns how many steps were carried out."""
+def sweep(db: Database, now: datetime) -> int:
+    """Carry out what is due and settle what is done. Returns how many steps were carried out.
+
+    Each step in a transaction of its own: check-ins wait for whoever writes.
+    """
+    with db.reader() as session:
+        due = due_steps(session, now)
+        done = marked(session, [each.key for each in due])
     carried_out = 0
-    due = due_steps(session, now)
-    done = marked(session, [each.key for each in due])
-    loaded: dict[int, Meeting] = {}
     for each in due:
-        if each.key in done or not mark_all(session, [each.key], now):
+        if each.key in done:
             continue
-        meeting = loaded.get(each.meeting_id) or loaded_meeting(session, each.meeting_id)
-        loaded[each.meeting_id] = meeting
-        carry_out(session, each, meeting, now)
-        carried_out += 1
-    settle(session, now)
+        with db.transaction() as session:
+            # The meeting or the rules may have changed meanwhile.
+            still = each in due_steps(session, now, each.meeting_id)
+            if still and mark_all(session, [each.key], now):
+                carry_out(session, each, loaded_meeting(session, each.meeting_id), now)
+                carried_out += 1
+    settle(db, now)
     return carried_out
 
 
-def due_steps(session: Session, now: datetime) -> list[Due]:
-    """The steps that are due now, done or not; two statements. Those before the start come first."""
+def due_steps(session: Session, now: datetime, meeting_id: int | None = None) -> list[Due]:
+    """The steps that are due now, done or not, of all meetings or of one; two statements.
+
+    Those before the start come first.
+    """
     of_kind = rules(session)
     found: list[Due] = []
-    for row in session.execute(
-        select(
-            Meeting.id, Meeting.kind, Meeting.state, Meeting.starts_at, moves_of().label("moves")
-        )
-        .where(
-            Meeting.state.in_(AWAITED),
-            Meeting.starts_at <= now + timedelta(minutes=EARLIEST),
-            Meeting.ends_at > now,
-        )
-        .order_by(Meeting.id)
-    ):
+    query = select(
+        Meeting.id, Meeting.kind, Meeting.state, Meeting.starts_at, moves_of().label("moves")
+    ).where(
+        Meeting.state.in_(AWAITED),
+        Meeting.starts_at <= now + timedelta(minutes=EARLIEST),
+        Meeting.ends_at > now,
+    )
+    if meeting_id is not None:
+        query = query.where(Meeting.id == meeting_id)
+    for row in session.execute(query.order_by(Meeting.id)):
         found += [
             Due(step, row.id, row.starts_at, row.moves)
             for step in of_kind[MeetingKind(row.kind)]
@@ -321,46 +331,78 @@ def line_of(point: SilentPoint) -> str:
         )
 
 
-def settle(session: Session, now: datetime) -> int:
+def settle(db: Database, now: datetime) -> int:
     """Mark what has been done since people were told of it. Returns for how many people.
 
     Whoever would not be told any more sees it settled: the unit's own people without another word,
-    parents and hosts as news that they have not read.
+    parents and hosts as news that they have not read. Who that is, is asked before anything is locked.
     """
-    open_notices = session.execute(
-        select(Notice.id, Notice.facts, Meeting)
-        .join(Meeting, Meeting.id == Notice.meeting_id)
-        .where(
-            Notice.moment != "",
-            Meeting.state.in_(AWAITED),
-            Meeting.ends_at > now,
-            select(NoticeReader.person_id)
-            .where(NoticeReader.notice_id == Notice.id, NoticeReader.settled_at.is_(None))
-            .exists(),
-        )
-        .order_by(Notice.id)
+    with db.reader() as session:
+        open_notices = session.execute(
+            select(Notice.id, Notice.facts, Meeting)
+            .join(Meeting, Meeting.id == Notice.meeting_id)
+            .where(
+                Notice.moment != "",
+                Meeting.state.in_(AWAITED),
+                Meeting.ends_at > now,
+                select(NoticeReader.person_id)
+                .where(NoticeReader.notice_id == Notice.id, NoticeReader.settled_at.is_(None))
+                .exists(),
+            )
+            .order_by(Notice.id)
+        ).all()
+        done = [
+            (
+                notice_id,
+                meeting.id,
+                whom,
+                _who_is_done(session, notice_id, whom, about, meeting, now),
+            )
+            for notice_id, facts, meeting in open_notices
+            for whom, about in [(Whom(facts["step"][0]), About(facts["step"][1]))]
+        ]
+    return sum(
+        _settle(db, notice_id, meeting_id, whom, people[first : first + SETTLED_AT_ONCE], now)
+        for notice_id, meeting_id, whom, people in done
+        for first in range(0, len(people), SETTLED_AT_ONCE)
+    )
+
+
+def _who_is_done(
+    session: Session, notice_id: int, whom: Whom, about: About, meeting: Meeting, now: datetime
+) -> Sequence[int]:
+    points = undone(meeting, about)
+    if whom in {Whom.POINT, Whom.PARENT}:
+        step = Step(0, 0, whom, about, frozenset())
+        people = people_of(step, meeting, points, 0, now).subquery("people")
+        done: ColumnElement[bool] = NoticeReader.person_id.not_in(select(people.c.person_id))
+    else:
+        done = ~select(Participation.id).where(points).exists()
+    return session.scalars(
+        select(NoticeReader.person_id)
+        .where(NoticeReader.notice_id == notice_id, NoticeReader.settled_at.is_(None), done)
+        .order_by(NoticeReader.person_id)
     ).all()
-    settled = 0
-    for notice_id, facts, meeting in open_notices:
-        whom, about = Whom(facts["step"][0]), About(facts["step"][1])
-        points = undone(meeting, about)
-        if whom in {Whom.POINT, Whom.PARENT}:
-            step = Step(0, 0, whom, about, frozenset())
-            people = people_of(step, meeting, points, 0, now).subquery("people")
-            done: ColumnElement[bool] = NoticeReader.person_id.not_in(select(people.c.person_id))
-        else:
-            done = ~select(Participation.id).where(points).exists()
-        # Who did it knows; for the others it is news.
-        read_at = func.coalesce(NoticeReader.read_at, now) if whom is Whom.POINT else None
+
+
+def _settle(
+    db: Database, notice_id: int, meeting_id: int, whom: Whom, people: Sequence[int], now: datetime
+) -> int:
+    # Who did it knows; for the others it is news.
+    read_at = func.coalesce(NoticeReader.read_at, now) if whom is Whom.POINT else None
+    with db.transaction() as session:
         changed: int = session.execute(
             update(NoticeReader)
-            .where(NoticeReader.notice_id == notice_id, NoticeReader.settled_at.is_(None), done)
+            .where(
+                NoticeReader.notice_id == notice_id,
+                NoticeReader.settled_at.is_(None),
+                NoticeReader.person_id.in_(people),
+            )
             .values(settled_at=now, read_at=read_at)
             .execution_options(synchronize_session=False)
         ).rowcount  # type: ignore[attr-defined]  # an UPDATE has a row count
         if changed and whom is not Whom.POINT:
             now_settled = and_(NoticeReader.notice_id == notice_id, NoticeReader.settled_at == now)
             units = units_of_readers(session, now_settled)
-            record(session, MeetingNotice(meeting.id, TELLING, units))
-        settled += changed
-    return settled
+            record(session, MeetingNotice(meeting_id, TELLING, units))
+    return changed

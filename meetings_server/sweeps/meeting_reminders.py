@@ -17,9 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
+from meetings_server.database import Database
 from meetings_server.escalation import steps
 from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
 from meetings_server.mail.letters import subject_of
@@ -50,32 +51,44 @@ class Occasion:
         return f"{self.kind}:{meeting_id}:{starts_at.isoformat()}{times}"
 
 
-def sweep(session: Session, now: datetime) -> int:
-    """See to every occasion that is due. Returns how many meetings had one."""
-    reminded = sum(_sweep(session, occasion, now) for occasion in OCCASIONS)
-    return reminded + steps.sweep(session, now)
+def sweep(db: Database, now: datetime) -> int:
+    """See to every occasion that is due, each in a transaction of its own. Returns how many there were.
+
+    A nation is told by tens of thousands of rows, and check-ins wait for whoever writes.
+    """
+    reminded = sum(_sweep(db, occasion, now) for occasion in OCCASIONS)
+    return reminded + steps.sweep(db, now)
 
 
-def _sweep(session: Session, occasion: Occasion, now: datetime) -> int:
-    due = session.execute(
-        select(Meeting.id, Meeting.starts_at, steps.moves_of())
-        .where(
-            Meeting.state == MeetingState.SCHEDULED.value,
-            Meeting.starts_at <= now + occasion.opens,
-            Meeting.starts_at > now + occasion.closes,
-        )
-        .order_by(Meeting.id)
-    ).all()
-    keys = {occasion.key(meeting, start, moves): meeting for meeting, start, moves in due}
-    done = marked(session, list(keys))
+def _sweep(db: Database, occasion: Occasion, now: datetime) -> int:
+    with db.reader() as session:
+        keys = {
+            occasion.key(meeting, start, moves): meeting
+            for meeting, start, moves in session.execute(_due(occasion, now).order_by(Meeting.id))
+        }
+        done = marked(session, list(keys))
     seen_to = 0
     for key, meeting_id in keys.items():
-        if key not in done and mark_all(session, [key], now):
+        if key in done:
+            continue
+        with db.transaction() as session:
+            # It may have been cancelled or moved meanwhile.
+            still = session.execute(_due(occasion, now).where(Meeting.id == meeting_id)).first()
+            if still is None or occasion.key(*still) != key or not mark_all(session, [key], now):
+                continue
             occasion.send(
                 session, loaded_meeting(session, meeting_id), replace(occasion, due=key), now
             )
             seen_to += 1
     return seen_to
+
+
+def _due(occasion: Occasion, now: datetime) -> Select[int, datetime, int]:
+    return select(Meeting.id, Meeting.starts_at, steps.moves_of()).where(
+        Meeting.state == MeetingState.SCHEDULED.value,
+        Meeting.starts_at <= now + occasion.opens,
+        Meeting.starts_at > now + occasion.closes,
+    )
 
 
 def _remind_of_reply(session: Session, meeting: Meeting, occasion: Occasion, now: datetime) -> None:

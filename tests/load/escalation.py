@@ -19,7 +19,7 @@ from sqlalchemy import event, func, insert, select
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.escalation import steps
-from meetings_server.jobs import run_sweep
+from meetings_server.jobs import run_long_sweep
 from meetings_server.mail.outbox import OutboxDelivery
 from meetings_server.migrations import migrate
 from meetings_server.push.notices import NoticeReader
@@ -78,7 +78,7 @@ def measured(db: Database, meeting: Meeting, minutes: int, what: str) -> None:
 
     event.listen(db.engine, "before_cursor_execute", note)
     before, began = _rows(db), (time.process_time(), time.perf_counter())
-    run_sweep(db, "load", steps.sweep, meeting.starts_at - minutes * MINUTE)
+    run_long_sweep(db, "load", steps.sweep, meeting.starts_at - minutes * MINUTE)
     cpu, wall = time.process_time() - began[0], time.perf_counter() - began[1]
     event.remove(db.engine, "before_cursor_execute", note)
     after = _rows(db)

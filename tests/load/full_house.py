@@ -34,12 +34,13 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.identity.tokens import create_token
 from rooms.hierarchy import Unit
-from rooms.kernel import utcnow
+from rooms.kernel import civil_day, utcnow
 from rooms.people import Role
 from tests import programs
 from tests.factories import City, make_person
 from tests.load.check_ins import text_frame, upgrade
 from tests.load.days import seed
+from tests.load.known_visitors import SECRET, known_visitor
 from tests.load.lines import Lines, Visitor
 from tests.load.processes import cpu_seconds, resident
 
@@ -169,9 +170,16 @@ def measure(plan: Plan, folder: Path) -> Figures:
     """Seed, start, open all lines, let all check in, wait for the last board. Raises `AssertionError`."""
     url = f"sqlite:///{folder / 'house.db'}"
     meeting_id, points, token = seed(url, plan.points)
-    scope, watched = _operators(url, plan.sockets)
+    scope, watched = _operators(url, meeting_id, plan.sockets)
     server = programs.start(
-        ["serve"], folder, {"database_url": url, "data": str(folder), "log_level": "warning"}
+        ["serve"],
+        folder,
+        {
+            "database_url": url,
+            "data": str(folder),
+            "log_level": "warning",
+            "secret_key": SECRET,
+        },
     )
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
@@ -183,7 +191,7 @@ def measure(plan: Plan, folder: Path) -> Figures:
         header = f"Authorization: Bearer {token}\r\n"
         boards.open(address, [Visitor(f"{path}?scope=", header)] * max(1, plan.boards))
         cpu, memory = cpu_seconds(pid), resident(pid)
-        rooms.open(address, [Visitor(f"{path}?scope=", operator) for operator in watched])
+        rooms.open(address, watched)
         opened = max(1, len(watched))
         handshake = (cpu_seconds(pid) - cpu) / opened
         per_line = (resident(pid) - memory) / opened
@@ -228,15 +236,15 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
 
-def _operators(url: str, count: int) -> tuple[str, list[str]]:
-    """Somebody for each of so many units who may check its point in: their headers.
+def _operators(url: str, meeting_id: int, count: int) -> tuple[str, list[Visitor]]:
+    """Somebody for each of so many units who may check its point in, and was here before.
 
     Before them the code of one such unit. Each has a right at one unit, as operators do: whoever governs
     a nation costs more to let in.
     """
     database = Database(url)
     now = utcnow()
-    headers = []
+    visitors = []
     with database.reader() as session:
         units = session.execute(
             select(Unit.id, Unit.code).where(Unit.level == "ward").order_by(Unit.position)
@@ -249,9 +257,11 @@ def _operators(url: str, count: int) -> tuple[str, list[str]]:
                 session, city, f"operator{number}", "Trực", "", code, Role.OPERATOR, now
             )
             token = create_token(session, actor.person_id, "load", now)
-            headers.append(f"Authorization: Bearer {token}\r\n")
+            visitors.append(
+                known_visitor(meeting_id, token, actor.person_id, (unit_id, code), civil_day(now))
+            )
     database.dispose()
-    return units[-1].code, headers
+    return units[-1].code, visitors
 
 
 def main() -> int:

@@ -20,7 +20,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -30,7 +29,6 @@ from websockets.sync.client import connect
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.identity.tokens import EVERYTHING, ApiToken, create_token
-from meetings_server.live.passes import LASTS, Pass, Passes
 from meetings_server.live.protocol import TOO_MANY
 from meetings_server.migrations import migrate
 from rooms.attendance import PointState
@@ -38,11 +36,11 @@ from rooms.hierarchy import Unit
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Person, Role, RoleGrant
 from tests import programs
+from tests.load.known_visitors import SECRET, digest, known_visitor
 from tests.load.lines import Lines, Opened, Visitor
 from tests.load.processes import cpu_seconds, resident
 from tests.nation import make_nation, national_meeting
 
-SECRET = "a secret of this run alone"
 SPREAD = 10.0
 """Clients come back over so many seconds."""
 PATIENCE = 240.0
@@ -138,7 +136,7 @@ def prepare(url: str, sockets: int) -> Day:
             insert(ApiToken),
             [
                 {
-                    "secret_hash": _digest(shown[code]),
+                    "secret_hash": digest(shown[code]),
                     "person_id": person_id,
                     "name": "herd",
                     "created_at": now,
@@ -150,37 +148,12 @@ def prepare(url: str, sockets: int) -> Day:
             ],
         )
     database.dispose()
-    passes = Passes(SECRET)
     visitors = [
-        Visitor(
-            f"/live/meetings/{meeting.id}?scope={code}",
-            f"Authorization: Bearer {shown[code]}\r\n",
-            passes.sign(
-                Pass(
-                    login=_digest(shown[code]),
-                    meeting_id=meeting.id,
-                    asked=code,
-                    roots=[unit_id],
-                    until=int(time.time()) + LASTS,
-                    may_check_in=True,
-                    language="vi",
-                    person_id=person_id,
-                    name=name,
-                    unit_id=unit_id,
-                    on_behalf_of=None,
-                    no_substitution_on=today,
-                )
-            )
-            or "",
-        )
-        for code, unit_id, person_id, name in people
+        known_visitor(meeting.id, shown[code], person_id, (unit_id, code), today)
+        for code, unit_id, person_id, _ in people
     ]
     points = [nation.points[code] for code, *_ in people]
     return Day(url, meeting.id, points, visitors, operator)
-
-
-def _digest(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()
 
 
 def check_in(server: programs.Program, day: Day, state: str, count: int) -> int:

@@ -15,7 +15,7 @@ from meetings_server import jobs
 from meetings_server.app import create_app
 from meetings_server.database import Database
 from meetings_server.identity.sessions import LoginSession, open_session
-from meetings_server.jobs import Clock, run_sweep
+from meetings_server.jobs import Clock, run_long_sweep, run_sweep
 from meetings_server.mail.outbox import OutboxDelivery, OutboxMessage
 from meetings_server.settings import Settings
 from meetings_server.sweeps import logins, meeting_reminders, receipts
@@ -42,7 +42,7 @@ def invited(db: Database) -> tuple[City, Meeting]:
 
 
 def sweep_at(db: Database, now: datetime) -> None:
-    run_sweep(db, "meeting reminders", meeting_reminders.sweep, now)
+    run_long_sweep(db, "meeting reminders", meeting_reminders.sweep, now)
 
 
 def at_once(act: Callable[[], object]) -> None:
