@@ -48,12 +48,6 @@ EARLY, ON_TIME, LATE = 0.22, 0.88, 0.96
 
 FIRST_MOVES = 5
 
-TROUBLES = (
-    "Không nghe được tiếng điểm cầu chính",
-    "Hình bị đứng, đã khởi động lại thiết bị",
-    "Chưa vào được phòng họp, mã PIN báo sai",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -63,10 +57,18 @@ class Said:
     headcount: int | None = None
     head_of_delegation: str | None = None
     note: str | None = None
+    trouble: str | None = None
 
     def body(self) -> dict[str, Any]:
-        fields = ("state", "headcount", "head_of_delegation", "note")
+        fields = ("state", "headcount", "head_of_delegation", "note", "trouble")
         return {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+
+
+TROUBLES = (
+    Said("needs_help", note="Không nghe được tiếng điểm cầu chính", trouble="no_sound"),
+    Said("needs_help", note="Hình bị đứng, đã khởi động lại thiết bị", trouble="no_picture"),
+    Said("needs_help", note="Chưa vào được phòng họp, mã PIN báo sai", trouble="cannot_join"),
+)
 
 
 @dataclass(order=True, frozen=True, slots=True)
@@ -124,12 +126,12 @@ def _misfortunes(
     if len(shuffled) < len(TROUBLES) + 2:
         return
     first, second, third, *_ = reversed(shuffled)
-    put(now + timedelta(minutes=before / 12), first, Said("needs_help", note=TROUBLES[0]))
+    put(now + timedelta(minutes=before / 12), first, TROUBLES[0])
     put(after(-before / 3), first, Said("ready", note=""))
     put(after(-0.2), first, Said("present", 9, "Nguyễn Thị Hồng"))
-    put(after(-0.5), second, Said("needs_help", note=TROUBLES[2]))
+    put(after(-0.5), second, TROUBLES[2])
     put(after(2.5), second, Said("present", 14, "Trần Quang Minh"))
-    put(after(4), third, Said("needs_help", note=TROUBLES[1]))
+    put(after(4), third, TROUBLES[1])
     for number, point_id in enumerate(shuffled[len(shuffled) // 2 :][:2]):
         put(after(2 + number), point_id, Said("lost", note="Mất mạng"))
         put(after(4 + 2 * number), point_id, Said("present", note=""))

@@ -34,6 +34,7 @@ from meetings_server.push.addressed import (
 )
 from meetings_server.push.notices import Notice, NoticeReader
 from meetings_server.push.telling import TELLING, By, Telling, tell_people, units_of_readers
+from meetings_server.sweeps.giving_way import giving_way
 from meetings_server.sweeps.marks import mark_all, marked
 from rooms.kernel import civil_day, record
 from rooms.line_tests import LineTest
@@ -129,7 +130,7 @@ def sweep(db: Database, now: datetime) -> int:
     for each in due:
         if each.key in done:
             continue
-        with db.transaction() as session:
+        with giving_way(db) as session:
             # The meeting or the rules may have changed meanwhile.
             still = each in due_steps(session, now, each.meeting_id)
             if still and mark_all(session, [each.key], now):
@@ -390,7 +391,7 @@ def _settle(
 ) -> int:
     # Who did it knows; for the others it is news.
     read_at = func.coalesce(NoticeReader.read_at, now) if whom is Whom.POINT else None
-    with db.transaction() as session:
+    with giving_way(db) as session:
         changed: int = session.execute(
             update(NoticeReader)
             .where(

@@ -25,6 +25,7 @@ from meetings_server.escalation import steps
 from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
 from meetings_server.mail.letters import subject_of
 from meetings_server.mail.outbox import Post, post_to_invited
+from meetings_server.sweeps.giving_way import giving_way
 from meetings_server.sweeps.marks import mark_all, marked
 from rooms.earlier_replies import EarlierReply
 from rooms.meetings import Meeting, MeetingState, Participation, Reply
@@ -71,7 +72,7 @@ def _sweep(db: Database, occasion: Occasion, now: datetime) -> int:
     for key, meeting_id in keys.items():
         if key in done:
             continue
-        with db.transaction() as session:
+        with giving_way(db) as session:
             # It may have been cancelled or moved meanwhile.
             still = session.execute(_due(occasion, now).where(Meeting.id == meeting_id)).first()
             if still is None or occasion.key(*still) != key or not mark_all(session, [key], now):
