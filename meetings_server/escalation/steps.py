@@ -130,11 +130,13 @@ def sweep(db: Database, now: datetime) -> int:
     for each in due:
         if each.key in done:
             continue
+        with db.reader() as session:
+            words = prepare(session, each, loaded_meeting(session, each.meeting_id), now)
         with giving_way(db) as session:
             # The meeting or the rules may have changed meanwhile.
             still = each in due_steps(session, now, each.meeting_id)
             if still and mark_all(session, [each.key], now):
-                carry_out(session, each, loaded_meeting(session, each.meeting_id), now)
+                _write(session, each, loaded_meeting(session, each.meeting_id), words, now)
                 carried_out += 1
     settle(db, now)
     return carried_out
@@ -198,16 +200,41 @@ def undone(meeting: Meeting, about: About) -> ColumnElement[bool]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a step has to say: read before anything is locked, thousands of points take a while."""
+
+    count: int
+    """Points it is about."""
+    telling: Telling
+    parents: list[Addressee]
+    """Units above, each with its points, where they get mail."""
+
+
 def carry_out(session: Session, due: Due, meeting: Meeting, now: datetime) -> None:
     """Tell whom a step means, unless everything it is about has been done."""
-    points = undone(meeting, due.step.about)
-    count = _count(session, points)
+    _write(session, due, meeting, prepare(session, due, meeting, now), now)
+
+
+def prepare(session: Session, due: Due, meeting: Meeting, now: datetime) -> Words | None:
+    """None where everything has been done."""
+    count = _count(session, undone(meeting, due.step.about))
     if not count:
+        return None
+    mails = By.MAIL in due.step.channels and due.step.whom is Whom.PARENT
+    parents = _parents(session, due, meeting) if mails else []
+    return Words(count, _telling(session, due, meeting, now), parents)
+
+
+def _write(
+    session: Session, due: Due, meeting: Meeting, words: Words | None, now: datetime
+) -> None:
+    if words is None:
         return
-    telling = _telling(session, due, meeting, now)
-    tell_people(session, telling, people_of(due.step, meeting, points, count, now))
+    points = undone(meeting, due.step.about)
+    tell_people(session, words.telling, people_of(due.step, meeting, points, words.count, now))
     if By.MAIL in due.step.channels:
-        _mail_to_units(session, due, meeting, points, now)
+        _mail_to_units(session, due, meeting, points, words.parents, now)
 
 
 def people_of(
@@ -263,7 +290,12 @@ def _telling(session: Session, due: Due, meeting: Meeting, now: datetime) -> Tel
 
 
 def _mail_to_units(
-    session: Session, due: Due, meeting: Meeting, points: ColumnElement[bool], now: datetime
+    session: Session,
+    due: Due,
+    meeting: Meeting,
+    points: ColumnElement[bool],
+    parents: list[Addressee],
+    now: datetime,
 ) -> None:
     facts = facts_of(meeting)
     message = Post(
@@ -278,31 +310,25 @@ def _mail_to_units(
     )
     if due.step.whom is Whom.POINT:
         post_to_invited(session, message, points)
-    elif due.step.whom is Whom.PARENT:
-        _mail_to_parents(session, message, due, meeting)
+    elif parents:
+        post(session, message, parents)
 
 
-def _mail_to_parents(session: Session, message: Post, due: Due, meeting: Meeting) -> None:
+def _parents(session: Session, due: Due, meeting: Meeting) -> list[Addressee]:
     below: dict[int, list[SilentPoint]] = {}
     for point in _points(session, due, meeting):
         if point.parent_id is not None:
             below.setdefault(point.parent_id, []).append(point)
-    if not below:
-        return
-    post(
-        session,
-        message,
-        [
-            Addressee(
-                recipient=f"unit:{parent_id}",
-                name=points[0].parent_name or "",
-                address=points[0].parent_email,
-                unit_id=parent_id,
-                own={"items": [line_of(point) for point in points]},
-            )
-            for parent_id, points in below.items()
-        ],
-    )
+    return [
+        Addressee(
+            recipient=f"unit:{parent_id}",
+            name=points[0].parent_name or "",
+            address=points[0].parent_email,
+            unit_id=parent_id,
+            own={"items": [line_of(point) for point in points]},
+        )
+        for parent_id, points in below.items()
+    ]
 
 
 def _points(session: Session, due: Due, meeting: Meeting) -> list[SilentPoint]:
