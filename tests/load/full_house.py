@@ -44,8 +44,8 @@ from tests.load.known_visitors import SECRET, known_visitor
 from tests.load.lines import Lines, Visitor
 from tests.load.processes import cpu_seconds, resident
 
-OPERATORS = 40
-"""Lines over which the check-ins come."""
+OPERATORS = 4
+"""Lines that check in, of somebody who governs all: each looks up tens of thousands of rights a minute."""
 PATIENCE = 300.0
 _ACK = re.compile(rb'"type":"ack","id":(\d+),"revision":(\d+)\}')
 
