@@ -36,7 +36,8 @@ export function span(milliseconds) {
     .join(" ");
 }
 
-function refresh() {
+/** Fills what has just come onto the page, too. */
+export function refresh() {
   const now = serverNow();
   for (const element of document.querySelectorAll("time[data-countdown]")) {
     const left = Date.parse(element.dateTime) - now;
@@ -53,3 +54,4 @@ function refresh() {
 
 refresh();
 setInterval(refresh, 1000);
+document.addEventListener("htmx:afterSwap", refresh);

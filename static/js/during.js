@@ -1,5 +1,6 @@
 // A page of a running meeting whose parts renew themselves: each [data-live-part] is fetched anew from
 // its address when something it shows has changed. What people type stands outside of such parts.
+import { refresh } from "./clock.js";
 import { LiveMeeting } from "./live.js";
 
 const island = JSON.parse(document.getElementById("during-data").textContent);
@@ -44,6 +45,7 @@ function replace(part, html) {
   const held = part.contains(document.activeElement) ? document.activeElement : null;
   const action = held?.closest("form")?.getAttribute("action") ?? held?.getAttribute("href");
   part.innerHTML = html;
+  refresh();
   if (!action) return;
   const same = [...part.querySelectorAll("form, a")].find((one) => (one.getAttribute("action") ?? one.getAttribute("href")) === action);
   (same?.querySelector("button") ?? same)?.focus();
