@@ -172,9 +172,8 @@ def whole_branches(tree: Tree, held: Collection[int]) -> list[Node]:
     whole = {
         unit_id for unit_id in known if all(node.id in known for node in tree.subtree(unit_id))
     }
-    order = tree.once("order", lambda: {u: n for n, u in enumerate(tree.by_id)})
     highest = [unit_id for unit_id in whole if tree.by_id[unit_id].parent_id not in whole]
-    return [tree.by_id[unit_id] for unit_id in sorted(highest, key=order.__getitem__)]
+    return [tree.by_id[unit_id] for unit_id in sorted(highest, key=tree.order.__getitem__)]
 
 
 def counted_above(tree: Tree, root: Node) -> list[Node]:

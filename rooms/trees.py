@@ -72,6 +72,11 @@ class Tree:
     def by_code(self) -> Mapping[str, Node]:
         return self.once("by_code", lambda: {node.code: node for node in self.by_id.values()})
 
+    @cached_property
+    def order(self) -> Mapping[int, int]:
+        """The place of each unit in the order of the tree."""
+        return self.once("order", lambda: {u: n for n, u in enumerate(self.by_id)})
+
     @property
     def roots(self) -> list[Node]:
         return self.children.get(None, [])

@@ -178,12 +178,11 @@ class Picture:
         ids = [point_id for node in nodes for point_id in self.by_unit.get(node.id, ())]
         if scope.point_id is not None:
             return {i: self.points[i] for i in ids if i == scope.point_id}, {}
-        order = self.tree.once("order", lambda: {u: n for n, u in enumerate(self.tree.by_id)})
         inside = {node.id for node in nodes}
         near = inside.union(a.id for root in scope.roots for a in counted_above(self.tree, root))
         counted = [u for u in near if u in self.units and is_counted(self.tree, scope, u, inside)]
         points = {point_id: self.points[point_id] for point_id in ids}
-        return points, {u: self.units[u] for u in sorted(counted, key=order.__getitem__)}
+        return points, {u: self.units[u] for u in sorted(counted, key=self.tree.order.__getitem__)}
 
     def _counted(self, scope: Scope) -> dict[int, Counts]:
         return {

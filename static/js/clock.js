@@ -54,4 +54,3 @@ export function refresh() {
 
 refresh();
 setInterval(refresh, 1000);
-document.addEventListener("htmx:afterSwap", refresh);
