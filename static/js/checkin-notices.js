@@ -29,13 +29,25 @@ const callOf = (section) => section.querySelector(".point-call")?.innerText.trim
 
 // ---- what is shown ---------------------------------------------------------------------------------
 
+let renewing = false;
+/** What is on its way was asked for before something changed: it may lack that, and is asked for again. */
+let outdated = false;
+
 async function renew() {
+  outdated = renewing;
+  if (renewing) return;
+  renewing = true;
   try {
-    const answer = await fetch(`${where}/notices`, { headers: { "x-enhanced": "part", accept: "text/html" } });
-    if (answer.ok) show(await answer.text());
+    do {
+      outdated = false;
+      const answer = await fetch(`${where}/notices`, { headers: { "x-enhanced": "part", accept: "text/html" } });
+      const html = answer.ok ? await answer.text() : "";
+      if (html && !outdated) show(html);
+    } while (outdated);
   } catch {
     // Without a network what stands here stays; it is fetched when the line is back.
   }
+  renewing = false;
   report();
 }
 
@@ -106,6 +118,7 @@ async function report() {
     const answer = await send(`${where}/receipts`, { body: new URLSearchParams(receipts), headers: { "x-enhanced": "part", accept: "application/json" } });
     // What the server refuses for good is not asked again.
     if (answer.ok || [403, 404, 422].includes(answer.status)) {
+      outdated = renewing;
       const { at = "" } = answer.ok ? await answer.json() : {};
       const sent = new Set(receipts.map((one) => one.join()));
       keep(kept().filter((one) => !sent.has(one.join())));

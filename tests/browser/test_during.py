@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browsing import Visitor
 from tests.programs import Program
@@ -74,3 +74,44 @@ def test_help_is_asked_for_and_given_and_a_message_is_read(
     expect(sent.locator("[data-confirmed]")).to_contain_text(
         "1 điểm cầu xác nhận", timeout=PATIENCE
     )
+
+
+def test_a_confirmation_outlasts_an_answer_that_was_asked_for_before_it(
+    demo_server: Program, visitor: Visitor
+) -> None:
+    operator = log_in(visitor.open(width=390, height=844, base_url=demo_server.url), "truc.vanmieu")
+    operator.goto("/check-in")
+    operator.locator("main a[href^='/check-in/']").first.click()
+    operator.wait_for_url(re.compile(r"/check-in/\d+/\d+"))
+    found = re.search(r"/check-in/(\d+)/", operator.url)
+    assert found is not None
+    technician = log_in(visitor.open(base_url=demo_server.url), "kythuat")
+    technician.goto(f"/meetings/{found[1]}/messages")
+    words = "Đề nghị các điểm cầu tắt micrô."
+    technician.get_by_label("Nội dung tin").fill(words)
+    technician.locator("#message-form button.btn-primary").click()
+    message = operator.locator(".host-message", has_text=words)
+    expect(message).to_be_visible(timeout=PATIENCE)
+
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    operator.route("**/notices", hold_the_first)
+    with operator.expect_request_finished(lambda request: request.url.endswith("/receipts")):
+        operator.evaluate("document.dispatchEvent(new Event('live:again'))")
+        while not held:
+            operator.wait_for_timeout(20)
+        message.get_by_role("button", name="Chúng tôi đã đọc").click()
+    expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
+    [(route, answer)] = held
+    with operator.expect_response(
+        lambda again: again.url.endswith("/notices") and again.request != route.request
+    ):
+        route.fulfill(response=answer)
+    expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
+    expect(message.get_by_role("button")).to_have_count(0)
