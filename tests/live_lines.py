@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from tests.factories import City
 from tests.programs import free_port
 
 PATIENCE = 20.0
+SILENCE = 60.0
+"""Seconds with nothing but heartbeats after which whatever a test waits for does not come any more."""
 
 
 def text_of(frame: bytes) -> dict[str, Any]:
@@ -95,6 +98,7 @@ class LiveLine:
         self.notices: list[dict[str, Any]] = []
         self.granted: str | None = None
         """The pass with which this client may come back."""
+        self._spoke_at = time.monotonic()
 
     def receive(self, seconds: float = PATIENCE) -> dict[str, Any]:
         """The next frame but passes, applied. Raises `TimeoutError`, `ConnectionClosed`."""
@@ -102,6 +106,10 @@ class LiveLine:
         if frame["type"] == "pass":
             self.granted = frame["pass"]
             return self.receive(seconds)
+        if frame["type"] != "heartbeat":
+            self._spoke_at = time.monotonic()
+        elif time.monotonic() - self._spoke_at > SILENCE:
+            raise TimeoutError(f"nothing but heartbeats for {SILENCE} s")
         if frame["type"] in {"ack", "error"}:
             self.answers.append(frame)
         elif frame["type"] == "notice":
