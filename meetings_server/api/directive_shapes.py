@@ -64,7 +64,7 @@ class DirectivePatch(WithInstants, forbid_unknown_fields=True):
         default_factory=list
     )
     """Numbers `n`; the files that stay are numbered anew, in their order."""
-    version: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    version: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
     """The version the change is based on; another one is refused with 409."""
 
 

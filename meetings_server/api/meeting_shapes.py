@@ -91,7 +91,7 @@ class MeetingPatch(WithInstants, forbid_unknown_fields=True):
     clearing_minutes: Minutes | Unset = msgspec.UNSET
     reason: ShortText = ""
     late_reason: ShortText = ""
-    version: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    version: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
     """The version the change is based on; another one is refused with 409."""
 
 

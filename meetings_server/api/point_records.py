@@ -26,7 +26,7 @@ from rooms.bridge_points import point_by_id
 from rooms.fault_lists import Wanted, faults_after, one_fault
 from rooms.faults import FaultKind, NewFault, report_fault, solve_fault
 from rooms.hierarchy import unit_by_code
-from rooms.kernel import FieldInvalid, civil_day, utcnow
+from rooms.kernel import LARGEST_ID, FieldInvalid, civil_day, utcnow
 from rooms.outage_reach import reach_of
 from rooms.outages import Outage, change_outage, outage_by_id, report_outage
 from rooms.policies import Permission, require
@@ -104,7 +104,9 @@ def list_faults(
     unit: Annotated[
         str | None, QueryParameter(max_length=20, description="Code; with all units below")
     ] = None,
-    point: Annotated[int | None, QueryParameter(ge=1, description="Id of a bridge point")] = None,
+    point: Annotated[
+        int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Id of a bridge point")
+    ] = None,
     wanted_state: Annotated[
         str, QueryParameter(name="state", pattern="^(open|solved|all)$")
     ] = "open",
