@@ -9,6 +9,9 @@ TESTS ?=
 # wait for disks and clocks half of the time, so there may be more of them than cores.
 WORKERS ?= 4
 
+# Where compiled code may not be kept, every program that is started compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock

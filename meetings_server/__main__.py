@@ -1,5 +1,9 @@
-"""`python -m meetings_server`."""
+"""The program: `python -m meetings_server`, and the command `meetings-server`."""
 
-from meetings_server.cli import main
+from meetings_server.loading import loading
 
-main()
+with loading():
+    from meetings_server.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ from meetings_server.identity.passwords import set_password
 from meetings_server.identity.tokens import ALL_SCOPES, SCOPES
 from meetings_server.identity.tokens import create_token as new_token
 from meetings_server.list_commands import COMMANDS as LIST_COMMANDS
+from meetings_server.loading import loading
 from meetings_server.refusals import sentence
 from meetings_server.settings import SettingInvalid, Settings, read_settings
 from rooms.auditing import Doer, Login, acting, audited
@@ -107,7 +108,8 @@ def progress_line() -> Iterator[Callable[[str, int, int], None]]:
 @click.pass_obj
 def serve(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the pages, the API and the live boards."""
-    from meetings_server.serving import run, with_address
+    with loading():
+        from meetings_server.serving import run, with_address
 
     current_language.set(DEFAULT_LANGUAGE)
     migrations.migrate(settings.effective_database_url)
@@ -132,8 +134,9 @@ def demo(
     pace: float,
 ) -> None:
     """Serve a demonstration: real units, invented people, one meeting that runs by itself."""
-    from meetings_server.demo import run_demo
-    from meetings_server.serving import with_address
+    with loading():
+        from meetings_server.demo import run_demo
+        from meetings_server.serving import with_address
 
     current_language.set(DEFAULT_LANGUAGE)
     run_demo(with_address(settings, host, port), catalogue, data, pace)

@@ -8,6 +8,7 @@
 - `chromium`, `visitor`, `page`: see `browsing.py`.
 """
 
+import gc
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,12 @@ from tests.postgres import Postgres
 pytest_plugins = ["tests.browsing"]
 
 DIALECTS = ("sqlite", "postgresql")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays; the garbage of a test is not looked for in it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
