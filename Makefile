@@ -44,7 +44,8 @@ load: $(VENV)/.ready-to-test
 	done
 
 faults: $(VENV)/.ready-to-test
-	@set -e; for call in hostile_sockets several_processes "one_server clock" "one_server disk" \
+	@set -e; for call in hostile_sockets "several_processes --points 31097 --once" \
+		"one_server clock --points 31097 --once" "one_server disk --points 31097 --once" \
 		"one_server kill --points 31097 --times 20 --once"; do \
 		echo "== $$call"; $(BIN)/python -m tests.faults.$$call; \
 	done

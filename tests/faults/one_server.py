@@ -1,8 +1,8 @@
 """One server on SQLite: killed at random moments, its clock set back, its disk filled.
 
     python -m tests.faults.one_server kill --points 31097 --times 20
-    python -m tests.faults.one_server clock --points 632
-    python -m tests.faults.one_server disk --points 632
+    python -m tests.faults.one_server clock --points 31097 --once
+    python -m tests.faults.one_server disk --points 31097 --once
 
 Points check in over HTTP and over the socket and send again until acknowledged; screens watch and come
 back by themselves. `kill`: kill -9 and a new start, so many times. `clock`: by libfaketime (Debian's
@@ -51,6 +51,8 @@ END_SECONDS = 1800.0
 LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 BACK = timedelta(hours=1)
 MEBIBYTE = 1024 * 1024
+DISK, DISK_OF_A_POINT = 64 * MEBIBYTE, 8192
+"""Bytes of the small disk: it holds the database, and what is written between two checkpoints."""
 FULL_SECONDS = 2.0
 """How long the disk stays full."""
 
@@ -151,7 +153,9 @@ def run(fault: Fault, plan: Plan, folder: Path) -> dict[str, float]:
     """Start, live through the faults, check, stop. Raises `AssertionError`."""
     with ExitStack() as stack:
         disk = folder / "disk"
-        mounted = fault == "disk" and stack.enter_context(small_disk(disk, 64 * MEBIBYTE))
+        mounted = fault == "disk" and stack.enter_context(
+            small_disk(disk, DISK + plan.points * DISK_OF_A_POINT)
+        )
         disk.mkdir(exist_ok=True)
         database = disk / "meetings.db"
         url = f"sqlite:///{database}"
