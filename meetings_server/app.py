@@ -21,7 +21,6 @@ from meetings_server.headers import SecurityHeaders
 from meetings_server.identity.middleware import IdentityMiddleware, require_sign_in
 from meetings_server.jobs import ticking
 from meetings_server.json_bodies import ReadableRequest
-from meetings_server.live.receipts import receipting
 from meetings_server.live.running import live
 from meetings_server.mail.transport import sending
 from meetings_server.measuring import Allowance
@@ -36,7 +35,6 @@ from rooms.kernel import DomainError
 # What runs as long as the server does; entered in this order, left in the other.
 RUNNING: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
     live,
-    receipting,
     sending,
     pushing,
     ticking,

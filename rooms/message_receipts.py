@@ -1,17 +1,17 @@
 """What points do with the messages of the host: which ones they get, receipts, and who has not yet.
 
-Receipts of thirty thousand pages come within seconds: they are written in batches, two statements for
-each (`record_receipts`), and what was first stays.
+Receipts of thirty thousand pages come within seconds: they are written in batches (`record_receipts`), and
+what was first stays.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from rooms.attendance import standing_invitation, writable_points
+from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.host_messages import (
@@ -25,7 +25,6 @@ from rooms.host_messages import (
 from rooms.kernel import UTCDateTime
 from rooms.meetings import Meeting, Participation
 from rooms.people import Person
-from rooms.policies import Actor, NotPermitted, Permission
 from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 
 
@@ -87,46 +86,17 @@ def messages_of_point(session: Session, meeting_id: int, point_id: int) -> list[
     return [Received(m, shown, ack, m.corrects_id is not None) for m, shown, ack in found]
 
 
-def require_receipt(
-    session: Session,
-    actor: Actor,
-    meeting_id: int,
-    message_ids: Collection[int],
-    point_id: int,
-    on: date,
-) -> list[int]:
-    """Which of these messages are for the point, whose receipts the actor may give.
-
-    Two statements where all of them are for everybody. Raises `NotPermitted` where the actor may not
-    check the point in.
-    """
-    if not writable_points(session, actor, meeting_id, on, only=point_id):
-        raise NotPermitted(Permission.ATTENDANCE_WRITE.value, "")
-    wanted = set(message_ids)
-    asked = {"meeting": meeting_id, "wanted": sorted(wanted)}
-    for_all = set(session.scalars(_FOR_ALL, asked))
-    if wanted <= for_all:
-        return sorted(wanted)
-    theirs = {one.message.id for one in messages_of_point(session, meeting_id, point_id)}
-    return sorted(wanted & (theirs | for_all))
-
-
-# Made once: thirty thousand pages ask within seconds.
-_FOR_ALL = select(HostMessage.id).where(
-    HostMessage.meeting_id == bindparam("meeting"),
-    HostMessage.aim == Aim.ALL.value,
-    HostMessage.id.in_(bindparam("wanted", expanding=True)),
-)
-
-
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """That a message was shown at a point, or acknowledged there. `by` is a person's id."""
+class Receipts:
+    """That messages were shown at a point; some of them were acknowledged there, too."""
 
-    message_id: int
+    meeting_id: int
     point_id: int
     by: int | None
-    acknowledged: bool
+    """The person; None for a tablet at the door, which is nobody's."""
+    shown: frozenset[int]
+    """Ids of messages, also of those that were acknowledged."""
+    acknowledged: frozenset[int] = frozenset()
 
 
 # Both databases take these words; what was first stays, and a receipt that comes twice changes nothing.
@@ -140,30 +110,68 @@ _ACKNOWLEDGED = text(
 ).bindparams(bindparam("at", type_=UTCDateTime()))
 
 
-def record_receipts(connection: Connection, receipts: Sequence[Receipt], now: datetime) -> None:
-    """Write a batch in the caller's transaction: two statements. Rights are checked before."""
+def record_receipts(session: Session, given: Sequence[Receipts], now: datetime) -> list[list[int]]:
+    """Write a batch in the caller's transaction; gives for each the messages that are for its point.
+
+    Two statements to write, one for the messages, and one more for each message that is not for all.
+    That the points are invited, and who may speak for them, is the caller's to check.
+    """
+    reached = _reached(session, given)
+    kept = [[m for m in sorted(one.shown) if _is_for(one, reached.get(m))] for one in given]
     # Ascending keys: two processes that write the same rows must not wait for each other in a ring.
     rows = sorted(
         (
-            {
-                "message": r.message_id,
-                "point": r.point_id,
-                "by": r.by,
-                "at": now,
-                "ack": r.acknowledged,
-            }
-            for r in receipts
+            (message, one.point_id, message in one.acknowledged, one.by)
+            for one, messages in zip(given, kept, strict=True)
+            for message in messages
         ),
-        key=lambda row: (row["message"], row["point"], row["ack"]),
+        key=lambda row: row[:3],
     )
-    connection.execute(
-        _SHOWN, [{n: row[n] for n in ("message", "point", "at", "by")} for row in rows]
-    )
-    acknowledged = [
-        {n: row[n] for n in ("message", "point", "at", "by")} for row in rows if row["ack"]
-    ]
-    if acknowledged:
-        connection.execute(_ACKNOWLEDGED, acknowledged)
+    if rows:
+        connection = session.connection()
+        written = [{"message": m, "point": p, "at": now, "by": by} for m, p, _, by in rows]
+        connection.execute(_SHOWN, written)
+        confirmed = [one for one, row in zip(written, rows, strict=True) if row[2]]
+        if confirmed:
+            connection.execute(_ACKNOWLEDGED, confirmed)
+    return kept
+
+
+_Reached = tuple[int, frozenset[int] | None]
+"""The meeting of a message, and the points it is for; None for all."""
+
+
+def _reached(session: Session, given: Sequence[Receipts]) -> dict[int, _Reached]:
+    """Of each message that is named; unknown ones are missing."""
+    named = {message for one in given for message in one.shown}
+    points = {one.point_id for one in given}
+    reached: dict[int, _Reached] = {}
+    for message, meeting in session.execute(
+        select(HostMessage, Meeting)
+        .join(Meeting, Meeting.id == HostMessage.meeting_id)
+        .where(HostMessage.id.in_(named))
+    ):
+        theirs = None
+        if message.aim != Aim.ALL.value:
+            theirs = frozenset(
+                session.scalars(
+                    select(Participation.point_id)
+                    .join(Unit, Unit.id == Participation.unit_id)
+                    .where(
+                        Participation.meeting_id == message.meeting_id,
+                        Participation.point_id.in_(points),
+                        addressed(message, meeting.day),
+                    )
+                )
+            )
+        reached[message.id] = (message.meeting_id, theirs)
+    return reached
+
+
+def _is_for(one: Receipts, reached: _Reached | None) -> bool:
+    if reached is None or reached[0] != one.meeting_id:
+        return False
+    return reached[1] is None or one.point_id in reached[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ PATIENCE = 20.0
 SILENCE = 60.0
 """Seconds with nothing but heartbeats after which whatever a test waits for does not come any more."""
 
+ANSWERS = ("ack", "receipted", "error")
+
 
 def text_of(frame: bytes) -> dict[str, Any]:
     """What a frame says."""
@@ -110,7 +112,7 @@ class LiveLine:
             self._spoke_at = time.monotonic()
         elif time.monotonic() - self._spoke_at > SILENCE:
             raise TimeoutError(f"nothing but heartbeats for {SILENCE} s")
-        if frame["type"] in {"ack", "error"}:
+        if frame["type"] in ANSWERS:
             self.answers.append(frame)
         elif frame["type"] == "notice":
             self.notices.append(frame)
@@ -136,9 +138,9 @@ class LiveLine:
         self.connection.send(json.dumps({"type": "check_in"} | message))
 
     def ask(self, **message: Any) -> dict[str, Any]:
-        """Send a check-in and read on until its answer."""
+        """Send a check-in, or what `type` names, and read on until its answer."""
         self.send(**message)
-        return self.next_of("ack", "error")
+        return self.next_of(*ANSWERS)
 
 
 @contextmanager

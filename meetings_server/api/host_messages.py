@@ -11,7 +11,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from meetings_server.api.calls import ApiRequest, Id
 from meetings_server.api.idempotency import IdempotencyKey, once
 from meetings_server.database import Database
-from meetings_server.live.receipts import ReceiptWriter
+from meetings_server.live.running import receipt_soon
 from rooms.host_messages import (
     LONGEST_MESSAGE,
     LONGEST_REASON,
@@ -25,11 +25,10 @@ from rooms.host_messages import (
 from rooms.kernel import LARGEST_ID, civil_day, utcnow
 from rooms.message_receipts import (
     PointReceipt,
-    Receipt,
+    Receipts,
     Sent,
     one_sent,
     receipts_of,
-    require_receipt,
     sent,
 )
 
@@ -239,22 +238,22 @@ def read_receipts(
 
 @post(
     "/meetings/{meeting_id:int}/messages/{message_id:int}/receipts",
-    sync_to_thread=True,
     status_code=HTTP_200_OK,
     summary="Receipt a message for a point",
 )
-def give_receipt(
-    request: ApiRequest, db: Database, meeting_id: Id, message_id: Id, data: JSONBody[ReceiptIn]
+async def give_receipt(
+    request: ApiRequest, meeting_id: Id, message_id: Id, data: JSONBody[ReceiptIn]
 ) -> Receipted:
     """For programs that stand in for a check-in page. What was first stays."""
-    actor = request.user.actor
-    with db.reader() as session:
-        theirs = require_receipt(
-            session, actor, meeting_id, [message_id], data.point, civil_day(utcnow())
-        )
-    writer: ReceiptWriter = request.app.state.receipts
-    writer.write([Receipt(one, data.point, actor.person_id, data.acknowledged) for one in theirs])
-    return Receipted(bool(theirs))
+    this = frozenset({message_id})
+    given = Receipts(
+        meeting_id,
+        data.point,
+        request.user.actor.person_id,
+        shown=this,
+        acknowledged=this if data.acknowledged else frozenset(),
+    )
+    return Receipted(bool(await receipt_soon(request.app, request.user.actor, given)))
 
 
 HANDLERS = [

@@ -18,7 +18,7 @@ from rooms.hierarchy import Unit
 from rooms.host_messages import HostMessage, NewMessage, send
 from rooms.kernel import civil_day
 from rooms.meetings import Meeting, Participation
-from rooms.message_receipts import Receipt, record_receipts
+from rooms.message_receipts import Receipts, record_receipts
 from rooms.people import Person
 from rooms.policies import Actor
 from rooms.video_events import VideoSaid, hear, settle
@@ -101,12 +101,19 @@ def _message(
     text = "Đề nghị các điểm cầu vào phòng họp trước giờ khai mạc và tắt micro khi chưa phát biểu."
     sent = send(session, people["thuky"], meeting_id, NewMessage(text), sent_at, civil_day(now))
     operator = people["thuky"].person_id
+    this = frozenset({sent.id})
     receipts = [
-        Receipt(sent.id, point, operator, number % 10 < SHARE_CONFIRMED)
+        Receipts(
+            meeting_id,
+            point,
+            operator,
+            shown=this,
+            acknowledged=this if number % 10 < SHARE_CONFIRMED else frozenset(),
+        )
         for number, point in enumerate(points)
         if number % 10 < SHARE_SHOWN
     ]
-    record_receipts(session.connection(), receipts, sent_at + timedelta(seconds=20))
+    record_receipts(session, receipts, sent_at + timedelta(seconds=20))
 
 
 def _video_room(

@@ -232,10 +232,11 @@ def _find_scope(
         return visible_scope(session, actor, meeting, tree, today, asked)
 
 
-def writable(db: Database, admitted: Admitted) -> frozenset[int]:
-    """The points somebody may check in; blocks."""
+def writable(db: Database, admitted: Admitted, only: int | None) -> frozenset[int]:
+    """The points somebody may check in, or of one point whether they may; blocks."""
     with db.reader() as session:
         if admitted.door is not None:
             invited = is_invited(session, admitted.door, admitted.meeting_id)
             return frozenset({admitted.door.point_id} if invited else ())
-        return writable_points(session, admitted.actor, admitted.meeting_id, civil_day(utcnow()))
+        today = civil_day(utcnow())
+        return writable_points(session, admitted.actor, admitted.meeting_id, today, only=only)

@@ -1,4 +1,4 @@
-"""What a client says on its line: check-ins, each answered after its commit, within limits.
+"""What a client says on its line: check-ins and receipts, each answered after its commit, within limits.
 
 Messages are taken as they come, without waiting. Only where the database has to be asked, for the
 rights once a minute and for the reason of a refusal, the line is held for that moment.
@@ -7,6 +7,7 @@ rights once a minute and for the reason of a refusal, the line is held for that 
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -21,40 +22,45 @@ from meetings_server.i18n import _, current_language
 from meetings_server.identity.tokens import ScopeMissing
 from meetings_server.live import frames
 from meetings_server.live.admission import Admitted, writable
+from meetings_server.live.group_commit import PASSING, Result, TooManyAtOnce
 from meetings_server.live.hub import Subscriber
 from meetings_server.live.protocol import Line
 from meetings_server.live.running import Live
 from meetings_server.live.wire import FLOOD
-from meetings_server.live.writer import Outcome, ServerStopping, TooManyAtOnce
 from rooms.attendance import CheckIn, Source
 from rooms.kernel import LARGEST_ID, DomainError
+from rooms.message_receipts import Receipts
 
 log = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 8_192
 MOST_IN_FLIGHT = 256
-"""Check-ins of one line that wait for their commit; then it is not read until some are answered."""
+"""Messages of one line that wait for their commit; then it is not read until some are answered."""
 REMEMBERED = 1_000
 """Answers that are kept for a message that comes again with the same id."""
 RIGHTS_SECONDS = 60.0
 """How long what somebody may check in is taken to be the same."""
+FEW = 2
+"""Points whose rights are looked up one by one; who speaks for more gets all of them looked up."""
 
 MOST_STRIKES = 1_000
 """A line that has earned so many is closed; each is forgotten after `FORGIVEN` seconds."""
 FORGIVEN = 0.1
 OF_A_MISTAKE, OF_A_REFUSAL, OF_A_FLOOD = 20, 5, 1
 MOST_OF_A_POINT = 1_000
-"""Check-ins of one point on one line within `WINDOW` seconds."""
+"""Messages about one point on one line within `WINDOW` seconds."""
 WINDOW = 10.0
+MOST_RECEIPTS = 100
+"""Of one message."""
 
-PASSING = (ServerStopping, TooManyAtOnce)
-"""Refusals that hold for the moment: the same message may be sent again."""
+_Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+_Ids = Annotated[frozenset[_Id], msgspec.Meta(max_length=MOST_RECEIPTS)]
 
 
 class CheckInMessage(msgspec.Struct, tag_field="type", tag="check_in", forbid_unknown_fields=True):
     """What a client sends. The same `id` on the same line again gets the first answer."""
 
-    point: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+    point: _Id
     state: str
     id: msgspec.Raw = msgspec.Raw(b"null")
     headcount: int | None = None
@@ -65,13 +71,24 @@ class CheckInMessage(msgspec.Struct, tag_field="type", tag="check_in", forbid_un
     """What help is needed with."""
 
 
+class ReceiptMessage(msgspec.Struct, tag_field="type", tag="receipt", forbid_unknown_fields=True):
+    """That messages of the host were shown at a point, or acknowledged there."""
+
+    point: _Id
+    id: msgspec.Raw = msgspec.Raw(b"null")
+    shown: _Ids = frozenset()
+    acknowledged: _Ids = frozenset()
+
+
 class OnlyId(msgspec.Struct):
     """As much of a wrong message as is needed to answer it."""
 
     id: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_decode = msgspec.json.Decoder(CheckInMessage).decode
+Message = CheckInMessage | ReceiptMessage
+
+_decode: Callable[[str], Message] = msgspec.json.Decoder(Message).decode
 _decode_id = msgspec.json.Decoder(OnlyId).decode
 
 
@@ -87,6 +104,7 @@ class Client:
         "_held",
         "_line",
         "_live",
+        "_looked_up",
         "_mistakes",
         "_strikes",
         "_struck_at",
@@ -107,6 +125,7 @@ class Client:
         self._task: asyncio.Task[None] | None = None
         self._writable: frozenset[int] = frozenset()
         self._writable_until = 0.0
+        self._looked_up = 0
         self._strikes = 0.0
         self._struck_at = 0.0
         self._mistakes = 0
@@ -172,19 +191,25 @@ class Client:
             self._line.hold()
             self._task = asyncio.create_task(self._ask(key, message))
 
-    async def _ask(self, key: bytes, message: CheckInMessage) -> None:
-        """Submit a check-in, or refuse it, by what the database says of the rights."""
+    async def _ask(self, key: bytes, message: Message) -> None:
+        """Submit a message, or refuse it, by what the database says of the rights."""
         try:
             if self._now() >= self._writable_until:
-                self._writable = await asyncio.to_thread(writable, self._live.db, self._admitted)
+                self._writable, self._looked_up = frozenset(), 0
                 self._writable_until = self._now() + RIGHTS_SECONDS
+            if message.point not in self._writable and self._looked_up <= FEW:
+                only = message.point if self._looked_up < FEW else None
+                self._looked_up += 1
+                self._writable |= await asyncio.to_thread(
+                    writable, self._live.db, self._admitted, only
+                )
             if message.point not in self._writable:
                 await asyncio.to_thread(self._admitted.require, self._live.db, message.point)
             self._submit(key, message)
         except DomainError as refusal:
             self._refuse(key, refusal)
         except SQLAlchemyError as failure:
-            log.warning("a check-in's rights could not be looked up", exc_info=True)
+            log.warning("the rights to a message could not be looked up", exc_info=True)
             self._fail(key, failure)
         self._task = None
         while self._held and self._task is None:
@@ -192,13 +217,28 @@ class Client:
         if self._task is None:
             self._line.go_on()
 
-    def _submit(self, key: bytes, message: CheckInMessage) -> None:
+    def _submit(self, key: bytes, message: Message) -> None:
+        try:
+            if isinstance(message, CheckInMessage):
+                done = partial(self._answer, key, frames.ack)
+                self._live.writer.submit_on_loop(self._said(message), done)
+            else:
+                done = partial(self._answer, key, frames.receipted)
+                self._live.receipts.submit_on_loop(self._given(message), done)
+        except DomainError as refusal:
+            self._refuse(key, refusal)
+            return
+        self._flight += 1
+        if self._flight == MOST_IN_FLIGHT:
+            self._line.hold()
+
+    def _said(self, message: CheckInMessage) -> CheckIn:
         door = self._admitted.door
-        said = CheckIn(
+        return CheckIn(
             meeting_id=self._admitted.meeting_id,
             point_id=message.point,
             state=message.state,
-            recorded_by=None if door else self._admitted.actor.person_id,
+            recorded_by=self._person,
             device_id=door.device_id if door else None,
             source=Source.KIOSK if door else Source.LIVE,
             headcount=message.headcount,
@@ -210,16 +250,24 @@ class Client:
             on_behalf_of_id=self._admitted.actor.on_behalf_of,
             address=self._admitted.address,
         )
-        try:
-            self._live.writer.submit_on_loop(said, partial(self._answer, key))
-        except DomainError as refusal:
-            self._refuse(key, refusal)
-            return
-        self._flight += 1
-        if self._flight == MOST_IN_FLIGHT:
-            self._line.hold()
 
-    def _answer(self, key: bytes, outcome: Outcome) -> None:
+    def _given(self, message: ReceiptMessage) -> Receipts:
+        return Receipts(
+            self._admitted.meeting_id,
+            message.point,
+            self._person,
+            message.shown | message.acknowledged,
+            message.acknowledged,
+        )
+
+    @property
+    def _person(self) -> int | None:
+        """Who says it; a tablet at the door is nobody's."""
+        return None if self._admitted.door else self._admitted.actor.person_id
+
+    def _answer(
+        self, key: bytes, built: Callable[[bytes, Result], bytes], outcome: Result | Exception
+    ) -> None:
         self._flight -= 1
         if self._flight == MOST_IN_FLIGHT // 2 and self._task is None and self._line.ready:
             self._line.go_on()
@@ -228,14 +276,16 @@ class Client:
         elif isinstance(outcome, Exception):
             self._fail(key, outcome)
         else:
-            answer = frames.ack(key, outcome)
+            answer = built(key, outcome)
             self._remember(key, answer)
             self._line.write(answer)
 
     def _refuse(self, key: bytes, refusal: DomainError, weight: int = OF_A_REFUSAL) -> None:
         with self._own_language():
-            answer = frames.error(key, refusal.code, sentence(refusal))
-        if isinstance(refusal, PASSING):
+            detail = sentence(refusal)
+        passing = isinstance(refusal, PASSING)
+        answer = frames.error(key, refusal.code, detail, again=passing)
+        if passing:
             self._forget(key)
         else:
             self._remember(key, answer)
@@ -247,10 +297,9 @@ class Client:
         self._forget(key)
         fault = fault_of(failure)
         with self._own_language():
-            detail = _(
-                fault.sentence if fault else "The check-in could not be saved. Send it again."
-            )
-        self._line.write(frames.error(key, fault.code if fault else "internal_error", detail))
+            detail = _(fault.sentence if fault else "It could not be saved. Send it again.")
+        code = fault.code if fault else "internal_error"
+        self._line.write(frames.error(key, code, detail, again=True))
 
     # Limits.
 

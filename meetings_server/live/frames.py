@@ -15,6 +15,7 @@ from meetings_server.live.picture import (
     Picture,
 )
 from meetings_server.live.wire import text_frame
+from rooms.kernel import utcnow
 from rooms.notices import MeetingNotice
 
 _encode = msgspec.json.Encoder().encode
@@ -113,10 +114,19 @@ def ack(message_id: bytes, revision: int) -> bytes:
     return text_frame(b'{"type":"ack","id":%b,"revision":%d}' % (message_id, revision))
 
 
-def error(message_id: bytes, code: str, detail: str) -> bytes:
+def receipted(message_id: bytes, kept: list[int]) -> bytes:
+    """The messages of the host whose receipts were kept, and when."""
     return text_frame(
-        b'{"type":"error","id":%b,"code":%b,"detail":%b}'
-        % (message_id, _encode(code), _encode(detail))
+        b'{"type":"receipted","id":%b,"messages":%b,"at":%b}'
+        % (message_id, _encode(kept), _encode(utcnow()))
+    )
+
+
+def error(message_id: bytes, code: str, detail: str, *, again: bool = False) -> bytes:
+    """`again`: it holds for the moment, and the same message may be sent later."""
+    return text_frame(
+        b'{"type":"error","id":%b,"code":%b,"detail":%b%b}'
+        % (message_id, _encode(code), _encode(detail), b',"again":true' if again else b"")
     )
 
 

@@ -16,14 +16,17 @@ from litestar import Litestar
 from meetings_server.database import Database
 from meetings_server.identity.lately import Lately
 from meetings_server.live.admission import Admission
+from meetings_server.live.group_commit import GroupCommit, Item, Result
 from meetings_server.live.hints import Hints
 from meetings_server.live.hub import Hub, Pace
 from meetings_server.live.logins import OpenLogins
 from meetings_server.live.passes import Passes
+from meetings_server.live.receipts import ReceiptWriter
 from meetings_server.live.rights import KnownRights
-from meetings_server.live.writer import CheckInWriter, Outcome
+from meetings_server.live.writer import CheckInWriter
 from rooms.attendance import CheckIn, require_check_in
 from rooms.kernel import civil_day, utcnow
+from rooms.message_receipts import Receipts
 from rooms.policies import Actor
 
 COMMIT_SECONDS = 30
@@ -39,6 +42,7 @@ class Live:
     """The time of the event loop."""
     hub: Hub
     writer: CheckInWriter
+    receipts: ReceiptWriter
     logins: OpenLogins
     admission: Admission
     rights: KnownRights
@@ -56,20 +60,23 @@ async def live(app: Litestar) -> AsyncIterator[None]:
     hub = Hub(db, pace)
     hints = Hints(db, loop, hub.tell, hub.notify)
     writer = CheckInWriter(db, loop, hints.publish)
+    receipts = ReceiptWriter(db, loop)
     hints.start()
     writer.start()
+    receipts.start()
     passes = Passes(app.state.settings.effective_secret())
     logins = OpenLogins(db, passes, pace.logins)
     admission = Admission(db, hub, passes, pace.calm)
     watching = [asyncio.create_task(part.watch()) for part in (logins, admission)]
     app.state.lately = Lately()
-    app.state.live = Live(db, loop.time, hub, writer, logins, admission, KnownRights(db))
+    app.state.live = Live(db, loop.time, hub, writer, receipts, logins, admission, KnownRights(db))
     try:
         yield
     finally:
         for task in watching:
             task.cancel()
         await asyncio.to_thread(writer.stop)
+        await asyncio.to_thread(receipts.stop)
         await asyncio.to_thread(hints.stop)
         await hub.stop()
         admission.close()
@@ -91,11 +98,30 @@ def check_in(app: Litestar, actor: Actor, said: CheckIn) -> int:
 async def check_in_soon(app: Litestar, actor: Actor, said: CheckIn) -> int:
     """The same without a thread of its own: what the actor may is known from a moment ago, or asked."""
     running: Live = app.state.live
-    if not running.rights.knows(actor, said.meeting_id, said.point_id):
-        await asyncio.to_thread(running.rights.ask, actor, said.meeting_id, said.point_id)
+    await _may(running, actor, said.meeting_id, said.point_id)
+    return await _written(running.writer, said)
+
+
+async def receipt_soon(app: Litestar, actor: Actor, given: Receipts) -> list[int]:
+    """Receipt messages for a point that the actor may check in; which of them are for it.
+
+    Raises `UnknownMeeting`, `UnknownPoint`, `NotPermitted`, `TooManyAtOnce`, `ServerStopping`.
+    """
+    running: Live = app.state.live
+    await _may(running, actor, given.meeting_id, given.point_id)
+    return await _written(running.receipts, given) if given.shown else []
+
+
+async def _may(running: Live, actor: Actor, meeting_id: int, point_id: int) -> None:
+    if not running.rights.knows(actor, meeting_id, point_id):
+        await asyncio.to_thread(running.rights.ask, actor, meeting_id, point_id)
+
+
+async def _written(writer: GroupCommit[Item, Result], item: Item) -> Result:
+    """What the writer answers after its commit; raises its refusal."""
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[int] = loop.create_future()
-    running.writer.submit_on_loop(said, partial(_answered, answer))
+    answer: asyncio.Future[Result] = loop.create_future()
+    writer.submit_on_loop(item, partial(_answered, answer))
     patience = loop.call_later(COMMIT_SECONDS, _answered, answer, TimeoutError())
     try:
         return await answer
@@ -103,7 +129,7 @@ async def check_in_soon(app: Litestar, actor: Actor, said: CheckIn) -> int:
         patience.cancel()
 
 
-def _answered(answer: "asyncio.Future[int]", outcome: Outcome) -> None:
+def _answered(answer: "asyncio.Future[Result]", outcome: Result | Exception) -> None:
     if answer.done():
         # The caller has gone; what was said is committed all the same.
         return

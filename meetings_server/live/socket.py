@@ -2,7 +2,8 @@
 
 A tablet at a door has `/kiosk/live/{id}?after=` instead, which shows it its own point and nothing else.
 
-Frames are described in `frames`; the client may send check-ins, each answered after its commit.
+Frames are described in `frames`; the client may send check-ins and receipts (`client`), each answered after its
+commit.
 Closing codes: 4401 not logged in, 4403 may not see this, 4404 no such meeting, 1002, 1007, 1008 and
 1009 what it sends is no message of ours, 1012 the server restarts, 1013 too many at once.
 """

@@ -155,7 +155,7 @@ export class CheckInQueue extends EventTarget {
     try {
       return await this.#line.checkIn({ id, point, ...said, observed_at });
     } catch (failure) {
-      if (failure.unsent || failure.code === undefined || store.PASSING.has(failure.code)) {
+      if (failure.unsent || failure.code === undefined) {
         throw Object.assign(failure, { unsent: "offline" });
       }
       throw Object.assign(failure, { refused: { code: failure.code, detail: failure.message } });

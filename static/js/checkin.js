@@ -2,6 +2,7 @@
 // what has reached it and what has not.
 import { CheckInQueue } from "./checkin-queue.js";
 import { serverNow } from "./clock.js";
+import { receiptsOver } from "./checkin-notices.js";
 import { drawSending } from "./checkin-waiting.js";
 import { clockTime, shortMoment, t } from "./i18n.js";
 import { LiveMeeting } from "./live.js";
@@ -199,6 +200,7 @@ document.addEventListener("click", async (event) => {
 });
 
 queue.over(line);
+receiptsOver(line, island.point);
 showSending();
 showKept();
 line.open();

@@ -90,6 +90,20 @@ function showMessages(meeting) {
     return message;
   });
   at("messages").replaceChildren(...help, ...messages);
+  receiptMessages(meeting);
+}
+
+/** Messages of which the host has learned that this screen showed them, or is just being told. */
+const receipted = new Set();
+
+function receiptMessages(meeting) {
+  const fresh = (meeting.messages ?? []).map(({ id }) => id).filter((id) => !receipted.has(id));
+  if (!fresh.length || document.hidden || !line?.live || line.meeting.id !== meeting.id) return;
+  for (const id of fresh) receipted.add(id);
+  line.receipt({ id: `shown-${fresh.join("-")}`, point, shown: fresh }).catch((failure) => {
+    // It is told again when the line is back, or with the next look at the server.
+    if (failure.unsent) for (const id of fresh) receipted.delete(id);
+  });
 }
 
 function paragraph(kind, text) {
@@ -224,6 +238,7 @@ function follow(meeting) {
   opened.addEventListener("line", () => {
     if (line !== opened) return;
     if (["logged_out", "denied", "unknown"].includes(opened.line)) askAgain();
+    if (opened.live && shown) receiptMessages(shown);
     showLine();
     showSending();
   });

@@ -30,12 +30,12 @@ const LOGGED_OUT = 4401;
 const DENIED = 4403;
 const UNKNOWN = 4404;
 
-/** Why a check-in was not taken; `unsent` means that nobody knows, and that it may be sent again. */
-export class CheckInFailed extends Error {
-  constructor(code, detail = "") {
+/** Why something was not taken; `unsent`: it may be sent again, because nobody knows or it could not be kept now. */
+export class NotTaken extends Error {
+  constructor(code, detail = "", again = false) {
     super(detail || code);
     this.code = code;
-    this.unsent = code === "unsent";
+    this.unsent = code === "unsent" || again;
   }
 }
 
@@ -119,13 +119,23 @@ export class LiveMeeting extends EventTarget {
     this.#become("closed");
   }
 
-  /** Sends a check-in ({id, point, state, …}); resolves with its revision. Rejects with `CheckInFailed`. */
-  checkIn(entry) {
-    if (!this.live) return Promise.reject(new CheckInFailed("unsent"));
+  /** Sends a check-in ({id, point, state, …}); resolves with its revision. Rejects with `NotTaken`. */
+  async checkIn(entry) {
+    const { revision } = await this.#ask("check_in", entry);
+    return revision;
+  }
+
+  /** Receipts messages of the host ({id, point, shown, acknowledged}); resolves with {messages, at}. Rejects as above. */
+  receipt(entry) {
+    return this.#ask("receipt", entry);
+  }
+
+  #ask(type, entry) {
+    if (!this.live) return Promise.reject(new NotTaken("unsent"));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#refuse(entry.id, new CheckInFailed("unsent")), ANSWER_WITHIN);
+      const timer = setTimeout(() => this.#refuse(entry.id, new NotTaken("unsent")), ANSWER_WITHIN);
       this.#waiting.set(entry.id, { resolve, reject, timer });
-      this.#socket.send(JSON.stringify({ type: "check_in", ...entry }));
+      this.#socket.send(JSON.stringify({ type, ...entry }));
     });
   }
 
@@ -152,10 +162,11 @@ export class LiveMeeting extends EventTarget {
         this.#expectWithin(frame.every);
         return;
       case "ack":
-        this.#answer(frame.id)?.resolve(frame.revision);
+      case "receipted":
+        this.#answer(frame.id)?.resolve(frame);
         return;
       case "error":
-        this.#answer(frame.id)?.reject(new CheckInFailed(frame.code, frame.detail));
+        this.#refuse(frame.id, new NotTaken(frame.code, frame.detail, frame.again));
         return;
       default:
         break;
@@ -245,7 +256,7 @@ export class LiveMeeting extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     if (socket && socket.readyState < WebSocket.CLOSING) socket.close();
-    for (const id of [...this.#waiting.keys()]) this.#refuse(id, new CheckInFailed("unsent"));
+    for (const id of [...this.#waiting.keys()]) this.#refuse(id, new NotTaken("unsent"));
   }
 
   #answer(id) {

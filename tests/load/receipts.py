@@ -1,163 +1,182 @@
-"""Receipts of one message over HTTP, as the pages of a nation send them within seconds.
+"""Receipts of a message to all: over the lines of the points, and over HTTP, each by its own operator.
 
-    python tests/load/receipts.py [--points 1000] [--clients 24]
+    python -m tests.load.receipts --points 5000 --calls 1000
 
-Sends a message to all points of a city, then one receipt for each over kept connections with the cookie of
-a technician who may check all of them in. Prints receipts per
-second, the server's CPU for each, how long an answer took, and how long the same take in the domain alone.
+Each point has an operator with a token and an open line. A message goes to all; each line answers it with a
+receipt as its page would, but at once. The first message meets lines whose right to speak for their
+point has to be looked up, the second finds it known. Then as many operators as are named by `--calls`
+send the receipt of a third message over HTTP. Printed are receipts a second, the server's CPU of each with all
+that belongs to it, and at the end whether the database holds every receipt that was answered.
 """
 
 import argparse
-import os
+import asyncio
+import json
+import resource
+import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from http.client import HTTPConnection
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
-from sqlalchemy import select
+import httpx
+from sqlalchemy import func, select
+from websockets.asyncio.client import ClientConnection, connect
 
 from meetings_server.database import Database
-from meetings_server.effects import apply_effects
-from meetings_server.identity.sessions import COOKIE, open_session
-from meetings_server.migrations import migrate
-from rooms.host_messages import NewMessage, send
-from rooms.kernel import civil_day, utcnow
-from rooms.message_receipts import Receipt, one_sent, record_receipts
-from rooms.people import Person
-from rooms.policies import Actor
+from rooms.host_messages import HostMessageReceipt
 from tests import programs
-from tests.factories import ALL, make_hanoi, scheduled_meeting
+from tests.load.herd import Day, prepare
+from tests.load.known_visitors import SECRET
+from tests.load.lines import Visitor
+from tests.load.processes import cpu_seconds
 
-TICKS = os.sysconf("SC_CLK_TCK")
+AT_ONCE = 100
+"""Handshakes under way."""
+CONNECTIONS = 16
+PATIENCE = 300.0
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way; CPU in microseconds of the server."""
+
+    name: str
+    count: int
+    per_second: float
+    cpu: float
 
 
-def main() -> None:
+async def opened(url: str, visitor: Visitor, gate: asyncio.Semaphore) -> ClientConnection:
+    name, _, value = visitor.headers.strip().partition(": ")
+    async with gate:
+        line = await connect(
+            f"{url}{visitor.path}&pass={visitor.granted}",
+            additional_headers={name: value},
+            compression=None,
+            open_timeout=PATIENCE,
+            ping_interval=None,
+        )
+        while json.loads(await line.recv())["type"] != "snapshot":
+            pass
+    return line
+
+
+async def receipted(line: ClientConnection, point: int) -> float:
+    """Answer the next message; when the server had kept the receipt."""
+    while True:
+        frame = json.loads(await line.recv())
+        if frame["type"] == "notice" and frame["kind"] == "message":
+            break
+    said = {"type": "receipt", "id": frame["message"], "point": point, "shown": [frame["message"]]}
+    await line.send(json.dumps(said))
+    while True:
+        answer = json.loads(await line.recv())
+        if answer["type"] == "receipted":
+            assert answer["messages"] == [frame["message"]], answer
+            return time.monotonic()
+        assert answer["type"] != "error", answer
+
+
+async def send(client: httpx.AsyncClient, day: Day, text: str) -> int:
+    """A message to all; its id."""
+    answer = await client.post(
+        f"/api/v1/meetings/{day.meeting_id}/messages",
+        json={"text": text},
+        headers={"Authorization": f"Bearer {day.operator}"},
+    )
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    message: int = answer.json()["id"]
+    return message
+
+
+async def over_lines(server: programs.Program, day: Day) -> list[Measured]:
+    gate = asyncio.Semaphore(AT_ONCE)
+    lines = await asyncio.gather(
+        *(opened(server.live_url, visitor, gate) for visitor in day.visitors)
+    )
+    found = []
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as client:
+        for name in ("lines, rights looked up", "lines, rights known"):
+            waiting = [
+                asyncio.create_task(receipted(line, point))
+                for line, point in zip(lines, day.points, strict=True)
+            ]
+            # What opening has left to do is not what is measured.
+            await asyncio.sleep(1)
+            cpu, began = cpu_seconds(server.process.pid), time.monotonic()
+            await send(client, day, name)
+            async with asyncio.timeout(PATIENCE):
+                last = max(await asyncio.gather(*waiting))
+            spent = cpu_seconds(server.process.pid) - cpu
+            count = len(lines)
+            found.append(Measured(name, count, count / (last - began), 1e6 * spent / count))
+    await asyncio.gather(*(line.close() for line in lines))
+    return found
+
+
+async def over_http(server: programs.Program, day: Day, calls: int) -> Measured:
+    pairs = list(zip(day.visitors, day.points, strict=True))[:calls]
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, limits=limits) as client:
+        message = await send(client, day, "HTTP")
+        path = f"/api/v1/meetings/{day.meeting_id}/messages/{message}/receipts"
+
+        async def give(visitor: Visitor, point: int) -> None:
+            name, _, value = visitor.headers.strip().partition(": ")
+            answer = await client.post(path, json={"point": point}, headers={name: value})
+            assert answer.json() == {"kept": True}, answer.text
+
+        cpu, began = cpu_seconds(server.process.pid), time.monotonic()
+        await asyncio.gather(*(give(visitor, point) for visitor, point in pairs))
+        took = time.monotonic() - began
+        spent = cpu_seconds(server.process.pid) - cpu
+    return Measured("HTTP", len(pairs), len(pairs) / took, 1e6 * spent / len(pairs))
+
+
+def kept(url: str) -> int:
+    database = Database(url)
+    with database.reader() as session:
+        count = session.scalar(select(func.count()).select_from(HostMessageReceipt)) or 0
+    database.dispose()
+    return count
+
+
+async def measure(server: programs.Program, day: Day, calls: int) -> list[Measured]:
+    return [*await over_lines(server, day), await over_http(server, day, calls)]
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--points", type=int, default=1_000)
-    parser.add_argument("--clients", type=int, default=24)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    parser.add_argument("--points", type=int, default=5000)
+    parser.add_argument("--calls", type=int, default=1000, help="receipts over HTTP")
+    told = parser.parse_args()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory(prefix="receipts-") as name:
         folder = Path(name)
-        url = f"sqlite:///{folder / 'load.db'}"
-        migrate(url)
-        database = Database(url, [apply_effects])
-        meeting_id, points, secret = prepare(database)
-        points = (points * (arguments.points // len(points) + 1))[: arguments.points]
-        messages = write(database, meeting_id, 1 + len(points) // 600)
-        program = programs.start(["serve"], folder, {"database_url": url})
-        try:
-            program.wait_until_ready()
-            measure(program, meeting_id, points, messages, secret, arguments.clients)
-        finally:
-            program.stop()
-        domain(database, messages[-1], points)
-        with database.reader() as session:
-            shown = sum(one_sent(session, meeting_id, each).shown for each in messages)
-        print(f"kept {shown} receipts of {len(messages)} messages")
-        database.dispose()
-
-
-def prepare(database: Database) -> tuple[int, list[int], str]:
-    now = utcnow()
-    with database.transaction() as session:
-        city = make_hanoi(session, now - timedelta(days=10))
-        meeting = scheduled_meeting(
-            session,
-            city,
-            now - timedelta(days=9),
-            starts_at=now + timedelta(minutes=20),
-            audience=list(ALL),
-        )
-        person = session.get_one(Person, city.actors["kythuat"].person_id)
-        secret = open_session(session, person, now, 1)
-        own = [point for code, point in city.points.items() if code != "01"]
-        return meeting.id, own, secret
-
-
-def write(database: Database, meeting_id: int, count: int) -> list[int]:
-    now = utcnow()
-    with database.transaction() as session:
-        person = session.scalars(select(Person).where(Person.username == "thuky")).one()
-        actor = Actor(person.id, person.name, person.unit_id)
-        return [
-            send(session, actor, meeting_id, NewMessage(f"Tin {n}"), now, civil_day(now)).id
-            for n in range(count)
-        ]
-
-
-def measure(
-    program: programs.Program,
-    meeting_id: int,
-    points: list[int],
-    messages: list[int],
-    secret: str,
-    clients: int,
-) -> None:
-    place = urlsplit(program.url)
-
-    def one_client(mine: list[tuple[int, int]]) -> list[float]:
-        line = HTTPConnection(place.hostname or "", place.port, timeout=60)
-        line.request("GET", "/login", headers={"cookie": f"{COOKIE}={secret}"})
-        answer = line.getresponse()
-        answer.read()
-        token = (
-            (answer.getheader("set-cookie") or "").partition("meetings_csrf=")[2].partition(";")[0]
-        )
-        headers = {
-            "cookie": f"{COOKIE}={secret}; meetings_csrf={token}",
-            "x-csrftoken": token,
-            "x-enhanced": "part",
-            "content-type": "application/x-www-form-urlencoded",
+        day = prepare(f"sqlite:///{folder / 'receipts.db'}", told.points)
+        settings = {
+            "database_url": day.url,
+            "data": str(folder),
+            "log_level": "warning",
+            "secret_key": SECRET,
         }
-        times = []
-        for point, message in mine:
-            began = time.perf_counter()
-            body = urlencode({"shown": message})
-            line.request("POST", f"/check-in/{meeting_id}/{point}/receipts", body, headers)
-            answer = line.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"answered {answer.status}")
-            times.append(time.perf_counter() - began)
-        line.close()
-        return times
-
-    work = [(point, messages[number // 631]) for number, point in enumerate(points)]
-    parts = [work[n::clients] for n in range(clients)]
-    before, began = cpu_seconds(program.process.pid), time.perf_counter()
-    with ThreadPoolExecutor(clients) as threads:
-        times = sorted(spent for part in threads.map(one_client, parts) for spent in part)
-    took = time.perf_counter() - began
-    spent = cpu_seconds(program.process.pid) - before
-    print(
-        f"HTTP     {len(times):>6} receipts {len(times) / took:8.0f}/s"
-        f" {1e6 * spent / len(times):8.0f} µs CPU each, answered in"
-        f" {1000 * times[len(times) // 2]:.0f} ms (p99 {1000 * times[int(0.99 * len(times))]:.0f} ms)"
-    )
-
-
-def domain(database: Database, message_id: int, points: list[int]) -> None:
-    """A batch of the writer, as it commits what has gathered."""
-    receipts = [
-        Receipt(message_id, point, None, acknowledged=True) for point in dict.fromkeys(points)
-    ]
-    began = time.process_time()
-    with database.connection() as connection:
-        record_receipts(connection, receipts, utcnow())
-    spent = time.process_time() - began
-    print(
-        f"batch    {len(receipts):>6} receipts {len(receipts) / spent:8.0f}/s"
-        f" {1e6 * spent / len(receipts):8.0f} µs CPU each"
-    )
+        server = programs.start(["serve"], folder, settings)
+        try:
+            server.wait_until_ready()
+            found = asyncio.run(measure(server, day, told.calls))
+        finally:
+            server.stop()
+        in_database = kept(day.url)
+    for one in found:
+        print(
+            f"{one.name:<24} {one.count:>7,} receipts {one.per_second:>8,.0f}/s {one.cpu:>8,.0f} µs"
+        )
+    answered = sum(one.count for one in found)
+    print(f"answered {answered}, in the database {in_database}")
+    return 0 if answered == in_database else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

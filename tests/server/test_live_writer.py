@@ -14,8 +14,9 @@ from litestar.testing import TestClient
 from sqlalchemy import event, func, select, text
 
 from meetings_server.database import Database
+from meetings_server.live.group_commit import ServerStopping, TooManyAtOnce
 from meetings_server.live.hints import CHANNEL
-from meetings_server.live.writer import CheckInWriter, ServerStopping, TooManyAtOnce
+from meetings_server.live.writer import CheckInWriter
 from rooms.attendance import AttendanceEntry, CheckIn, Source
 from rooms.bridge_points import UnknownPoint
 from rooms.check_ins import record_check_in
@@ -121,7 +122,7 @@ def test_a_full_queue_refuses_instead_of_growing(
     loop: asyncio.AbstractEventLoop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("meetings_server.live.writer.MOST_WAITING", 2)
+    monkeypatch.setattr("meetings_server.live.group_commit.MOST_WAITING", 2)
     city, meeting_id = city_day
     writer = CheckInWriter(db, loop, lambda _: None)
     kept = [writer.submit(said(city, meeting_id, code)) for code in ("00181", "00178")]

@@ -112,3 +112,16 @@ def test_the_readiness_of_a_nation_is_told_in_few_statements() -> None:
     counts = [int(count) for count in re.findall(r"(\d+) statements$", told, re.MULTILINE)]
     assert len(counts) == 6, told
     assert max(counts) <= MOST_STATEMENTS, told
+
+
+@pytest.mark.slow
+def test_receipts_of_all_points_are_kept_over_lines_and_http() -> None:
+    told = run("receipts.py", "--points", "30", "--calls", "10")
+    assert re.findall(
+        r"^(lines, rights looked up|lines, rights known|HTTP)\s", told, re.MULTILINE
+    ) == [
+        "lines, rights looked up",
+        "lines, rights known",
+        "HTTP",
+    ]
+    assert "answered 70, in the database 70" in told, told
