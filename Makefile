@@ -35,7 +35,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses $(WORKERS) --maxschedchunk 1 $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 # Those that can be started; what they share stands beside them.
 load: $(VENV)/.ready-to-test

@@ -53,8 +53,12 @@ BACK = timedelta(hours=1)
 MEBIBYTE = 1024 * 1024
 DISK, DISK_OF_A_POINT = 64 * MEBIBYTE, 8192
 """Bytes of the small disk: it holds the database, and what is written between two checkpoints."""
+NOTICED_SECONDS = 60.0
+"""Within which a write must have met the full disk: SQLite first uses what its files have left."""
 FULL_SECONDS = 2.0
-"""How long the disk stays full."""
+"""How long the disk stays full from then on."""
+REFUSED = "could not be written"
+"""What the server's log says of it."""
 
 
 @dataclass
@@ -111,6 +115,9 @@ def fill_disk(machine: Machine, database: Path, *, mounted: bool) -> dict[str, s
         largest = max(path.stat().st_size for path in database.parent.glob(f"{database.name}*"))
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, hard))
+    deadline = time.monotonic() + NOTICED_SECONDS
+    while REFUSED not in machine.running.log() and time.monotonic() < deadline:
+        time.sleep(0.2)
     time.sleep(FULL_SECONDS)
     try:
         assert machine.running.process.poll() is None, "the server ended"
@@ -214,7 +221,7 @@ def run(fault: Fault, plan: Plan, folder: Path) -> dict[str, float]:
             assert "the clock was set back" in log, log[-LOG_SHOWN:]
             assert day.reconnects == cut_before[0], "a line was dropped"
         if fault == "disk":
-            assert "could not be written" in log, log[-LOG_SHOWN:]
+            assert REFUSED in log, log[-LOG_SHOWN:]
             assert told["/healthz"] == "200", told
             assert day.tries_again > 0, "nobody noticed"
         return {

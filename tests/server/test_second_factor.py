@@ -157,9 +157,8 @@ def test_the_way_of_a_second_factor(client: Client, city: City, enter: Enter, db
     assert secret is not None
     telephone = Telephone(pyotp.TOTP(secret[1].replace(" ", "")))
     assert post(client, "/account/second-factor/confirm", first="000000")[0] == 422
-    status, _, page = post(
-        client, "/account/second-factor/confirm", first=telephone.shows(utcnow())
-    )
+    used = telephone.shows(utcnow())
+    status, _, page = post(client, "/account/second-factor/confirm", first=used)
     codes = re.findall(CODES, page)
     assert (status, len(codes)) == (200, HOW_MANY)
     assert codes[0] not in client.get("/account/second-factor").text
@@ -176,7 +175,7 @@ def test_the_way_of_a_second_factor(client: Client, city: City, enter: Enter, db
     assert COOKIE not in client.cookies
     assert "Nguyễn Thu Hà" in client.get("/login/code").text
     assert client.get("/units", headers={"accept": "application/json"}).status_code == 401
-    assert post(client, "/login/code", code=telephone.shows(utcnow()))[0] == 422, "used already"
+    assert post(client, "/login/code", code=used)[0] == 422, "used already"
     assert post(client, "/login/code", recovery="x")[0] == 422
     status, where, _ = post(client, "/login/code", recovery=codes[0])
     assert (status, where) == (303, "/units")
