@@ -300,8 +300,10 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
     order, above = check_units(session, rows, valid_from)
     behind = session.scalar(select(func.max(Unit.position)))
     first = 0 if behind is None else behind + 1
-    session.execute(
-        insert(Unit),
+    # What is returned lets many rows go in one statement: the triggers of the tree run once for each, and
+    # PostgreSQL takes ever longer to change the same row again within a transaction.
+    made = session.execute(
+        insert(Unit).returning(Unit.code, Unit.id),
         [
             {
                 "code": row.code,
@@ -320,11 +322,7 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
             for position, row in enumerate(order, start=first)
         ],
     )
-    ids = dict(
-        session.execute(
-            select(Unit.code, Unit.id).where(Unit.valid_from == valid_from, Unit.position >= first)
-        ).all()
-    )
+    ids = dict(made.all())
     spans: dict[str, list[_Span]] = {}
     for row in order:
         spans[row.code] = [_Span(ids[row.code], valid_from, None, 0)]
@@ -334,7 +332,7 @@ def import_units(session: Session, rows: Iterable[UnitRow], valid_from: date) ->
                 span._replace(depth=span.depth + 1) for span in inherited[row.parent_code]
             ]
     session.execute(
-        insert(UnitAncestry),
+        insert(UnitAncestry).returning(UnitAncestry.unit_id),
         [
             {"unit_id": ids[code], **span._asdict()}
             for code, chain in spans.items()

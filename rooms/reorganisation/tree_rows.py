@@ -210,7 +210,8 @@ def _write_places(
             for ancestor, depth in _forerunners(comparison, unit_id).items()
         ]
     if rows:
-        session.execute(insert(UnitAncestry), rows)
+        # Many rows in one statement, as in `hierarchy.import_units`.
+        session.execute(insert(UnitAncestry).returning(UnitAncestry.unit_id), rows)
     return changed
 
 
