@@ -114,3 +114,28 @@ def test_a_confirmation_outlasts_an_answer_that_was_asked_for_before_it(
         route.fulfill(response=answer)
     expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
     expect(message.get_by_role("button")).to_have_count(0)
+
+
+def test_a_press_before_the_scripts_are_there_is_done_once_they_are(
+    demo_server: Program, visitor: Visitor
+) -> None:
+    technician = log_in(visitor.open(base_url=demo_server.url), "kythuat")
+    technician.goto("/meetings")
+    link = technician.locator("main a[href^='/meetings/']").first.get_attribute("href")
+    assert link is not None
+    meeting = re.search(r"/meetings/\d+", technician.url + link)
+    assert meeting is not None
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    technician.route("**/js/app.js", hold)
+    technician.goto(f"{meeting[0]}/messages", wait_until="commit")
+    words = "Các điểm cầu kiểm tra đường truyền dự phòng."
+    technician.get_by_label("Nội dung tin").fill(words)
+    technician.locator("#message-form button.btn-primary").click(no_wait_after=True)
+    assert technician.url.endswith("/messages")
+    assert held
+    held[0].continue_()
+    expect(technician.locator(".sent-message", has_text=words)).to_be_visible()
