@@ -1,11 +1,20 @@
 """Minutes and tasks for programs."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.exceptions import NotFoundException
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+)
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 from sqlalchemy.orm import Session
@@ -19,6 +28,7 @@ from meetings_server.reading import read_number
 from meetings_server.settings import Settings
 from meetings_server.web.minutes import minutes_docx, minutes_pdf
 from minutes.drafting import open_draft, save, submit
+from minutes.file_kinds import DOCX, PDF
 from minutes.meeting_minutes import Minutes, minutes_of
 from minutes.signing import issue, sign
 from minutes.storage import FolderStore
@@ -181,7 +191,23 @@ Document = Annotated[
 ]
 
 
-@get("/minutes/{document:str}", sync_to_thread=True, tags=["minutes"])
+@dataclass
+class PaperOperation(Operation):
+    """An answer that is one of two kinds of document."""
+
+    def __post_init__(self) -> None:
+        paper = OpenAPIMediaType(Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        done = (self.responses or {}).get("200")
+        if isinstance(done, OpenAPIResponse):
+            done.content = {PDF: paper, DOCX: paper}
+
+
+@get(
+    "/minutes/{document:str}",
+    sync_to_thread=True,
+    tags=["minutes"],
+    operation_class=PaperOperation,
+)
 def minutes_paper(
     request: ApiRequest, db: Database, settings: Settings, document: Document
 ) -> Stream | Response[bytes]:
