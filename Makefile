@@ -35,7 +35,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope $(TESTS)
 
 # Those that can be started; what they share stands beside them.
 load: $(VENV)/.ready-to-test

@@ -235,15 +235,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that open a browser. They run first, and what takes long before the rest.
 
     While the browser is open no other test could use `asyncio.run`; and where tests run side by side,
-    a long one that begins last would keep one core waiting. Tests that share a server run in one process
-    (`xdist_group`), so that it is started once.
+    a long one that begins last would keep one core waiting.
     """
     for item in items:
-        asked = getattr(item, "fixturenames", ())
-        if "chromium" in asked:
+        if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if "demo_server" in asked:
-            item.add_marker(pytest.mark.xdist_group("demonstration"))
     items.sort(
         key=lambda item: (
             item.get_closest_marker("browser") is None,

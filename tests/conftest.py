@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from meetings_server.app import create_app
 from meetings_server.database import Database
@@ -36,6 +37,23 @@ from tests.postgres import Postgres
 pytest_plugins = ["tests.browsing"]
 
 DIALECTS = ("sqlite", "postgresql")
+SHARING = ("/test_backups.py", "/test_packaging.py", "/test_oidc.py")
+"""Files beside those of the browser whose tests share what takes long to make."""
+
+
+class SharedServers(LoadScopeScheduling):  # type: ignore[misc]  # it tells no types
+    """Tests that share a server run in one process, so that it is started once; the others as they come."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if "/browser/" in file or file.endswith(SHARING) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedServers:
+    """In the order of collection: what takes long first."""
+    config.option.loadscopereorder = False
+    return SharedServers(config, log)
 
 
 def pytest_collection_finish() -> None:

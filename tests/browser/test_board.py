@@ -22,8 +22,6 @@ from tests import programs
 from tests.browsing import Visitor, assert_accessible
 from tests.programs import Program
 
-pytestmark = pytest.mark.xdist_group("board")
-
 
 def log_in(page: Page, username: str) -> None:
     page.goto("/login")

@@ -31,8 +31,6 @@ from tests.browsing import Visitor, assert_accessible
 from tests.nation import POINTS, make_nation, national_meeting
 from tests.programs import Program
 
-pytestmark = pytest.mark.xdist_group("nation")
-
 EARLY, LATE = 400, 300
 """Points that came an hour and half an hour ago."""
 

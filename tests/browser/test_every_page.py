@@ -23,7 +23,7 @@ from tests import programs
 from tests.browsing import Visitor, assert_accessible
 from tests.documents import PDF_BYTES
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("every page")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "hop-truc-tuyen"
 WARD = "00181"

@@ -19,8 +19,6 @@ from tests import programs
 from tests.browser.test_board import Day, log_in
 from tests.browsing import Visitor, assert_accessible
 
-pytestmark = pytest.mark.xdist_group("offline")
-
 SECOND = 1_000
 AWAY = "ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket connection|ERR_FAILED"
 

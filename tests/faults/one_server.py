@@ -50,8 +50,10 @@ from tests.load.days import seed
 END_SECONDS = 1800.0
 LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 BACK = timedelta(hours=1)
+MANY = 1_000
+"""Points with whose check-ins the shift is looked at once a second instead of with each question for the time."""
 MEBIBYTE = 1024 * 1024
-DISK, DISK_OF_A_POINT = 64 * MEBIBYTE, 8192
+DISK, DISK_OF_A_POINT = 16 * MEBIBYTE, 8192
 """Bytes of the small disk: it holds the database, and what is written between two checkpoints."""
 NOTICED_SECONDS = 60.0
 """Within which a write must have met the full disk: SQLite first uses what its files have left."""
@@ -177,7 +179,9 @@ def run(fault: Fault, plan: Plan, folder: Path) -> dict[str, float]:
                 "log_level": "warning",
                 "secret_key": "0123456789abcdef" * 4,
             },
-            _with_clock(shift) if fault == "clock" else programs.THIS_PROGRAM,
+            _with_clock(shift, cached=plan.points > MANY)
+            if fault == "clock"
+            else programs.THIS_PROGRAM,
             programs.free_port(),
         )
         first = machine.start()
@@ -235,13 +239,12 @@ def run(fault: Fault, plan: Plan, folder: Path) -> dict[str, float]:
         }
 
 
-def _with_clock(shift: Path) -> list[str]:
+def _with_clock(shift: Path, *, cached: bool) -> list[str]:
     return [
         "env",
         f"LD_PRELOAD={LIBRARY}",
         f"FAKETIME_TIMESTAMP_FILE={shift}",
-        # Seconds between two looks at that file; without, each question for the time reads it.
-        "FAKETIME_CACHE_DURATION=1",
+        "FAKETIME_CACHE_DURATION=1" if cached else "FAKETIME_NO_CACHE=1",
         # As where a clock is really set: what measures spans goes on.
         "FAKETIME_DONT_FAKE_MONOTONIC=1",
         "DONT_FAKE_MONOTONIC=1",

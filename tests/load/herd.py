@@ -1,6 +1,7 @@
 """A restart with everybody connected: all come back with their rights and resume where they were.
 
     python -m tests.load.herd --sockets 19500
+    python -m tests.load.herd --sockets 15000 --check-ins 0    # the price of coming back alone
 
 A nation with a ward's point, an operator and a login for each socket. All watch their own point, check-ins come
 in, the server is told to stop and started again, further check-ins come in while the operators return
@@ -157,7 +158,7 @@ def prepare(url: str, sockets: int) -> Day:
 
 
 def check_in(server: programs.Program, day: Day, state: str, count: int) -> int:
-    """Let every so many points say something over one socket, which comes back when sent away."""
+    """Let so many points say something over one socket, which comes back when sent away."""
     while True:
         try:
             return _check_in(server, day, state, count)
@@ -168,6 +169,8 @@ def check_in(server: programs.Program, day: Day, state: str, count: int) -> int:
 
 
 def _check_in(server: programs.Program, day: Day, state: str, count: int) -> int:
+    if not count:
+        return 0
     step = max(1, len(day.points) // count)
     last = 0
     with connect(

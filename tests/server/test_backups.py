@@ -22,8 +22,6 @@ from rooms.people import Person
 from tests.postgres import Postgres
 from tests.programs import THIS_PROGRAM, environment
 
-pytestmark = pytest.mark.xdist_group("backups")
-
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 

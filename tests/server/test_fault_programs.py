@@ -22,7 +22,7 @@ def test_one_server_outlives(tmp_path: Path, fault: several_processes.Fault) -> 
     if fault == "clock":
         required("faketime", "faketime")
     # The disk has to be full before everybody is through.
-    points = 200 if fault == "disk" else 40
+    points = 300 if fault == "disk" else 40
     plan = several_processes.Plan((fault,), points=points, watchers=4, rounds=("ready", "present"))
     figures = one_server.run(fault, plan, tmp_path)
     assert figures["acknowledged"] == figures["rows in the log"] == 2 * points

@@ -19,7 +19,7 @@ from tests import programs
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("meetings_server", "minutes", "rooms")
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
