@@ -53,6 +53,13 @@ def test_a_body_that_is_no_json_is_the_senders_mistake(program: Client, body: by
     assert answer.json()["code"] == "http_400"
 
 
+@pytest.mark.parametrize("name", ["directives", "search", "units", "meetings", "tasks", "faults"])
+def test_a_nul_in_a_question_is_left_out(program: Client, name: str) -> None:
+    for question in ("q=H%00%E1%BB%8Dp", "unit=0%0001", "q=%00&unit=%00", "cursor=%00"):
+        answer = program.get(f"/api/v1/{name}?{question}")
+        assert answer.status_code < 500, (question, answer.text)
+
+
 def request(city: City, **changes: Any) -> dict[str, Any]:
     return {
         "title": "Họp giao ban",
