@@ -37,7 +37,7 @@ def asked(request: PageRequest, tab: str) -> Search:
         raise FieldInvalid("page", "not_a_number")
     states = {"in": INCOMING, "out": OUTGOING, "drafts": {}}[tab]
     return Search(
-        text=said.get("q", "").replace("\x00", ""),
+        text=said.get("q", ""),
         kind=said.get("kind", "") if said.get("kind") in set(DocumentKind) else "",
         urgency=said.get("urgency", "") if said.get("urgency") in URGENCIES else "",
         state=said.get("state", "") if said.get("state") in states else "",

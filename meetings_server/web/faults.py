@@ -69,7 +69,7 @@ def faults_page(request: PageRequest, db: Database) -> Response[str]:
             asked["state"] if asked.get("state") in STATES else STATES[0],
             asked["kind"] if asked.get("kind") in FAULTS else "",
             unit.id if unit else None,
-            asked.get("q", "").replace("\x00", ""),
+            asked.get("q", ""),
         )
         page = read_page(asked.get("page", ""), LAST_PAGE)
         lines, total = list_faults(
@@ -110,7 +110,7 @@ def _asked_unit(session: Session, code: str, now: datetime) -> Unit | None:
     if not code:
         return None
     try:
-        return unit_by_code(session, code.replace("\x00", ""), civil_day(now))
+        return unit_by_code(session, code, civil_day(now))
     except NotFound:
         return None
 

@@ -56,7 +56,7 @@ def _asked(request: PageRequest) -> tuple[Narrowed, str]:
         asked["outcome"] if asked.get("outcome") in set(Outcome) else "",
         asked["item"] if asked.get("item") in set(LineItem) else "",
         asked["level"] if asked.get("level") in LEVELS else "",
-        asked.get("q", "").replace("\x00", ""),
+        asked.get("q", ""),
     )
     return wanted, asked.get("page", "")
 

@@ -96,7 +96,7 @@ def meeting_file(
     rule, refusal = asked_rule(query)
     if refusal is not None:
         raise refusal
-    code = query.get("unit", "")[:40].replace("\x00", "") or None
+    code = query.get("unit", "")[:40] or None
     with db.reader() as session:
         report = read_report(
             session, request.user.actor, meeting_id, rule, utcnow(), code, curve=False

@@ -130,7 +130,7 @@ def meeting_report_page(request: PageRequest, db: Database, meeting_id: int) -> 
                 request, "reports/not_held.html", meeting=meeting, over=meeting.ends_at < now
             )
         rule, refusal = asked_rule(query)
-        code = query.get("unit", "")[:40].replace("\x00", "") or None
+        code = query.get("unit", "")[:40] or None
         report = read_report(session, actor, meeting_id, rule, now, code)
         tree = report.tree
         only = query.get("which", "") if query.get("which", "") in TESTS else ""

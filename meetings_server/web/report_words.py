@@ -131,7 +131,7 @@ def asked_for(
     """
     today = civil_day(now)
     known = ("unit", "span", "on", "from", "to", "level", *names)
-    typed = {name: query.get(name, "").replace("\x00", "").strip()[:LONGEST_TEXT] for name in known}
+    typed = {name: query.get(name, "").strip()[:LONGEST_TEXT] for name in known}
     errors: dict[str, FieldInvalid] = {}
     try:
         period = asked_period(typed["span"], typed["on"], typed["from"], typed["to"], today)

@@ -74,7 +74,7 @@ def asked_page(request: PageRequest) -> int:
 
 def asked_text(request: PageRequest, name: str = "q") -> str:
     """A text to search for. Raises `FieldInvalid` where it is too long to be one."""
-    text = request.query_params.get(name, "").strip().replace("\x00", "")
+    text = request.query_params.get(name, "").strip()
     if len(text) > LONGEST_QUERY:
         raise FieldInvalid(name, "too_long", LONGEST_QUERY)
     return text

@@ -292,7 +292,7 @@ def _points(session: Session, meeting: Meeting, q: str) -> list[tuple[str, str]]
         .limit(1_000)
     )
     if q.strip():
-        query = query.where(Unit.folded.contains(fold(q.replace("\x00", "")), autoescape=True))
+        query = query.where(Unit.folded.contains(fold(q), autoescape=True))
     return [(str(row[0]), f"{row[1]} – {row[2]}") for row in session.execute(query)]
 
 
