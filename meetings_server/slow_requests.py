@@ -50,6 +50,13 @@ class TimedHttp(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # The connection is another protocol's. This one and its parser know each other: without this
+        # they and all they read would wait for a search for garbage, which tens of thousands who come
+        # back at once make dear.
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)

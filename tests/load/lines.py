@@ -25,6 +25,8 @@ RESTARTING, TOO_MANY = 1012, 1013
 SPREAD = 10.0
 """Seconds over which clients come back, as `static/js/live.js` has it."""
 PORTS_OF_AN_ADDRESS = 20_000
+IP_BIND_ADDRESS_NO_PORT = 24
+"""`linux/in.h`; `socket` has it from Python 3.12 on."""
 READ = 262_144
 ABOUT_REVISION, ABOUT_PASS, ABOUT_POINTS = b'"revision":', b'"pass":"', b'"points":[['
 
@@ -202,6 +204,8 @@ class _Process:
     def _connect(self, line: _Line) -> None:
         sock = socket.socket()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A port is chosen when connecting: one that still waits after a line to another server will do.
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((line.source, 0))
         sock.setblocking(False)
         sock.connect_ex(self.address)
