@@ -77,7 +77,7 @@ def _spare_the_collector() -> None:
     """What is loaded stays; looking through it again and again costs pauses when thousands connect."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 4, 100)
 
 
 def _end(_number: int, _frame: object) -> None:

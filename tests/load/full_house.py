@@ -1,6 +1,7 @@
 """A full house: every point checks in within a minute while all watch, or hundreds at the same moment.
 
     python -m tests.load.full_house --points 31097 --sockets 19000
+    python -m tests.load.full_house --points 31097 --sockets 31097 --processes 2
     python -m tests.load.full_house --points 700 --sockets 0 --boards 700 --at-once
 
 One line for each point, as many as `--sockets`, watches its own unit, as the operator's page does;
@@ -8,7 +9,8 @@ One line for each point, as many as `--sockets`, watches its own unit, as the op
 come over further lines at an even pace, all within `--seconds`, or together. Told are refusals, how
 long an acknowledgement took, how long after the last one every board had all of it, and how long a
 check-in took from being sent to being on every board, commit included. This machine gives a process
-20,000 files, so that is about what one server can hold here.
+20,000 files, so that is about what one server can hold here; `--processes` share the lines, the boards
+and those who check in, on one PostgreSQL that keeps its files in memory where it can.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
@@ -33,6 +35,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.identity.tokens import create_token
+from meetings_server.live.client import FEW
 from rooms.hierarchy import Unit
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Role
@@ -43,6 +46,7 @@ from tests.load.days import seed
 from tests.load.known_visitors import SECRET, known_visitor
 from tests.load.lines import Lines, Visitor
 from tests.load.processes import cpu_seconds, resident
+from tests.postgres import Postgres
 
 OPERATORS = 4
 """Lines that check in, of somebody who governs all: each looks up tens of thousands of rights a minute."""
@@ -58,6 +62,8 @@ class Plan:
     sockets: int = 19_000
     boards: int = 20
     seconds: float = 60.0
+    processes: int = 1
+    """One keeps its log in SQLite, several share a PostgreSQL."""
 
 
 @dataclass
@@ -78,7 +84,7 @@ class Figures:
     """After the last acknowledgement."""
     frames: int
     server_cpu_us: float
-    """For each check-in, with all the frames that it caused."""
+    """For each check-in, with all the frames that it caused; without what PostgreSQL took."""
 
 
 @dataclass
@@ -126,23 +132,76 @@ def _frame(number: int, point: int, state: str) -> bytes:
     return text_frame(json.dumps(said).encode())
 
 
+@dataclass
+class Servers:
+    """One process or several, and what each of them has open."""
+
+    programs: list[programs.Program]
+    rooms: list[Lines]
+    boards: list[Lines]
+
+    @property
+    def ports(self) -> list[int]:
+        return [int(program.url.rpartition(":")[2]) for program in self.programs]
+
+    def cpu(self) -> float:
+        return sum(cpu_seconds(program.process.pid) for program in self.programs)
+
+    def resident(self) -> int:
+        return sum(resident(program.process.pid) for program in self.programs)
+
+    def open(self, lines: list[Lines], visitors: Sequence[Visitor]) -> None:
+        """Shares them out evenly."""
+        for number, (port, held) in enumerate(zip(self.ports, lines, strict=True)):
+            held.open(("127.0.0.1", port), visitors[number :: len(lines)])
+
+
+@contextlib.contextmanager
+def serving(plan: Plan, folder: Path, url: str) -> Iterator[Servers]:
+    """The servers, ready, and processes that will hold lines to each."""
+    settings = {"database_url": url, "data": str(folder), "log_level": "warning"}
+    with contextlib.ExitStack() as stack:
+        servers = Servers([], [], [])
+        for _ in range(plan.processes):
+            program = programs.start(["serve"], folder, settings | {"secret_key": SECRET})
+            stack.callback(program.stop)
+            program.wait_until_ready()
+            servers.programs.append(program)
+            servers.rooms.append(stack.enter_context(Lines()))
+            servers.boards.append(stack.enter_context(Lines()))
+        yield servers
+
+
+@contextlib.contextmanager
+def database_for(plan: Plan, folder: Path) -> Iterator[str]:
+    """The address of a new database."""
+    if plan.processes == 1:
+        yield f"sqlite:///{folder / 'house.db'}"
+        return
+    with Postgres(fsync="on", synchronous_commit="on", full_page_writes="on") as postgres:
+        postgres.create("house")
+        yield postgres.url("house")
+
+
 async def check_all_in(
-    plan: Plan, port: int, path: str, scope: str, token: str, points: Sequence[int]
+    plan: Plan, ports: Sequence[int], path: str, scope: str, token: str, points: Sequence[int]
 ) -> tuple[dict[int, float], dict[int, tuple[int, float]], int]:
     """When each was sent, its revision and when it was acknowledged, and how many were refused."""
     loop = asyncio.get_running_loop()
     operators = []
-    for _ in range(min(OPERATORS, len(points))):
+    for number in range(min(OPERATORS, len(points))):
+        port = ports[number % len(ports)]
         request = upgrade(port, f"{path}?scope={scope}", token)
         operator = Operator(request, loop.create_future())
         await loop.create_connection(lambda made=operator: made, "127.0.0.1", port)  # type: ignore[misc]  # bound now
         await operator.opened
         operators.append(operator)
-        # What somebody who governs a nation may check in is looked up with the first word on a line:
-        # that is their cost, and no operator's.
-        operator.send(_frame(0, points[0], "ready"))
-        while not operator.acked and not operator.refused:  # noqa: ASYNC110 -- as below
-            await asyncio.sleep(0.01)
+        # All that somebody who governs a nation may check in is looked up with their third point: that is
+        # their cost, and no operator's.
+        for first, point in enumerate(points[: FEW + 1]):
+            operator.send(_frame(first, point, "ready"))
+            while first not in operator.acked and not operator.refused:  # noqa: ASYNC110 -- as below
+                await asyncio.sleep(0.01)
         operator.acked.clear()
     said = [_frame(number, point, "present") for number, point in enumerate(points)]
     sent: dict[int, float] = {}
@@ -166,54 +225,35 @@ async def check_all_in(
 
 def measure(plan: Plan, folder: Path) -> Figures:
     """Seed, start, open all lines, let all check in, wait for the last board. Raises `AssertionError`."""
-    url = f"sqlite:///{folder / 'house.db'}"
-    meeting_id, points, token = seed(url, plan.points)
-    scope, watched = _operators(url, meeting_id, plan.sockets)
-    server = programs.start(
-        ["serve"],
-        folder,
-        {
-            "database_url": url,
-            "data": str(folder),
-            "log_level": "warning",
-            "secret_key": SECRET,
-        },
-    )
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-        server.wait_until_ready()
-        pid = server.process.pid
-        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    with database_for(plan, folder) as url:
+        meeting_id, points, token = seed(url, plan.points)
+        scope, watched = _operators(url, meeting_id, plan.sockets)
         path = f"/live/meetings/{meeting_id}"
-        boards, rooms = stack.enter_context(Lines()), stack.enter_context(Lines())
-        header = f"Authorization: Bearer {token}\r\n"
-        boards.open(address, [Visitor(f"{path}?scope=", header)] * max(1, plan.boards))
-        cpu, memory = cpu_seconds(pid), resident(pid)
-        rooms.open(address, watched)
-        opened = max(1, len(watched))
-        handshake = (cpu_seconds(pid) - cpu) / opened
-        per_line = (resident(pid) - memory) / opened
-        cpu = cpu_seconds(pid)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sent, acked, refused = runner.run(
-                check_all_in(plan, address[1], path, scope, token, points)
-            )
-        last = max(revision for revision, _ in acked.values())
-        heard = boards.until(last)
-        spent = cpu_seconds(pid) - cpu
-        more = rooms.report()
-    frames = sorted(heard.arrivals)
-    arrived = [
-        when - sent[number]
-        for number, (revision, _) in acked.items()
-        for when in heard.arrivals[frames[bisect_left(frames, revision)]]
-    ]
+        board = Visitor(f"{path}?scope=", f"Authorization: Bearer {token}\r\n")
+        boards = [board] * max(plan.processes, plan.boards)
+        with serving(plan, folder, url) as servers:
+            servers.open(servers.boards, boards)
+            cpu, memory = servers.cpu(), servers.resident()
+            servers.open(servers.rooms, watched)
+            opened = max(1, len(watched))
+            handshake = (servers.cpu() - cpu) / opened
+            per_line = (servers.resident() - memory) / opened
+            cpu = servers.cpu()
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                sent, acked, refused = runner.run(
+                    check_all_in(plan, servers.ports, path, scope, token, points)
+                )
+            last = max(revision for revision, _ in acked.values())
+            heard = [boards.until(last) for boards in servers.boards]
+            spent = servers.cpu() - cpu
+            seen = sum(lines.report().frames for lines in servers.rooms)
     waited = sorted(when - sent[number] for number, (_, when) in acked.items())
-    arrived.sort()
     final = max(when for _, when in acked.values())
-    complete = max(max(heard.arrivals[revision]) for revision in frames if revision >= last)
+    told = [_told(of_one.arrivals, sent, acked, last) for of_one in heard]
+    arrived = sorted(seconds for times, _ in told for seconds in times)
+    complete = max(at for _, at in told)
     return Figures(
-        lines=len(watched) + max(1, plan.boards),
+        lines=len(watched) + len(boards),
         handshake_cpu_us=handshake * 1e6,
         memory_per_line_kib=per_line / 1024,
         check_ins=len(acked),
@@ -224,9 +264,25 @@ def measure(plan: Plan, folder: Path) -> Figures:
         to_boards_p50_ms=quantile(arrived, 0.5),
         to_boards_p99_ms=quantile(arrived, 0.99),
         boards_complete_after_ms=max(0.0, complete - final) * 1000,
-        frames=heard.frames + more.frames,
+        frames=seen + sum(of_one.frames for of_one in heard),
         server_cpu_us=spent / len(sent) * 1e6,
     )
+
+
+def _told(
+    arrivals: Mapping[int, Sequence[float]],
+    sent: dict[int, float],
+    acked: dict[int, tuple[int, float]],
+    last: int,
+) -> tuple[list[float], float]:
+    """How long each check-in took to the boards of one server, and when they had the last one."""
+    frames = sorted(arrivals)
+    times = [
+        when - sent[number]
+        for number, (revision, _) in acked.items()
+        for when in arrivals[frames[bisect_left(frames, revision)]]
+    ]
+    return times, max(max(arrivals[revision]) for revision in frames if revision >= last)
 
 
 def quantile(ordered: list[float], share: float) -> float:
@@ -245,7 +301,7 @@ def _operators(url: str, meeting_id: int, count: int) -> tuple[str, list[Visitor
     visitors = []
     with database.reader() as session:
         units = session.execute(
-            select(Unit.id, Unit.code).where(Unit.level == "ward").order_by(Unit.position)
+            select(Unit.id, Unit.code).order_by(Unit.level != "ward", Unit.position)
         ).all()
     # Made without their entries in the record of changes.
     with Session(database.engine) as session, session.begin():
@@ -259,7 +315,7 @@ def _operators(url: str, meeting_id: int, count: int) -> tuple[str, list[Visitor
                 known_visitor(meeting_id, token, actor.person_id, (unit_id, code), civil_day(now))
             )
     database.dispose()
-    return units[-1].code, visitors
+    return units[0].code, visitors
 
 
 def main() -> int:
@@ -272,12 +328,14 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=plan.seconds)
     parser.add_argument("--at-once", action="store_true")
+    parser.add_argument("--processes", type=int, default=plan.processes)
     told = parser.parse_args()
     seconds = 0.0 if told.at_once else told.seconds
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory(prefix="full-house-", dir=os.environ.get("TMPDIR")) as folder:
-        figures = measure(Plan(told.points, told.sockets, told.boards, seconds), Path(folder))
+        plan = Plan(told.points, told.sockets, told.boards, seconds, told.processes)
+        figures = measure(plan, Path(folder))
     for name, value in asdict(figures).items():
         print(f"{name:<28} {value:,.1f}" if isinstance(value, float) else f"{name:<28} {value:,}")
     return 0

@@ -1,5 +1,6 @@
 """The live line as its clients have it: frames, rights, check-ins, cuts, closing codes."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -227,6 +228,34 @@ def test_a_cancelled_meeting_says_so_and_takes_nothing_more(served: Served) -> N
         refused = phone.ask(id=1, point=served.city.points["00181"], state="present")
         assert refused["code"] == "meeting_closed"
         assert "hủy" in refused["detail"]
+
+
+def test_a_line_that_ended_is_not_searched_for(served: Served) -> None:
+    """Circles of references that tens of thousands leave who come back cost as much as letting them in."""
+    token = served.token("truc.vanmieu")
+    _come_and_go(served, token)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(3):
+            _come_and_go(served, token)
+        gc.collect()
+        kinds = {type(found) for found in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    ours = ("meetings_server.", "uvicorn.", "litestar.connection", "websockets.server")
+    assert not [kind for kind in kinds if kind.__module__.startswith(ours)]
+
+
+def _come_and_go(served: Served, token: str) -> None:
+    with line(served.live_url, served.meeting_id, token=token) as phone:
+        phone.next_of("snapshot")
+        while phone.granted is None:
+            phone.receive()
+    query = f"?pass={phone.granted}"
+    with line(served.live_url, served.meeting_id, token=token, query=query) as phone:
+        phone.next_of("snapshot")
 
 
 GARBAGE: tuple[str | bytes, ...] = (

@@ -84,10 +84,10 @@ def test_check_ins_come_in_three_ways_and_all_are_in_the_log() -> None:
 
 
 @pytest.mark.slow
-def test_a_full_house_checks_in_while_all_watch() -> None:
-    told = run(
-        "full_house.py", "--points", "60", "--sockets", "50", "--boards", "5", "--seconds", "2"
-    )
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_full_house_checks_in_while_all_watch(processes: str) -> None:
+    size = ("--points", "60", "--sockets", "50", "--boards", "5", "--seconds", "2")
+    told = run("full_house.py", *size, "--processes", processes)
     figures = dict(re.findall(r"^(\w+)\s+([\d.,]+)$", told, re.MULTILINE))
     assert (figures["lines"], figures["check_ins"], figures["refused"]) == ("55", "60", "0"), told
 
