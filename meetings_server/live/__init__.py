@@ -2,6 +2,6 @@
 
 `writer` commits check-ins in groups; `hints` tell the hub of each process that a meeting's log has
 grown; `hub` tails the log into a `picture` per meeting and writes one of its `frames` per scope to
-all who watch; `socket` and `protocol` are the lines, `roster` what does not move. `running` starts
+all who watch; `socket`, `protocol` and `lines` are the lines, `roster` what does not move. `running` starts
 and stops it all with the server.
 """

@@ -22,8 +22,8 @@ from meetings_server.identity.middleware import Caller
 from meetings_server.identity.tokens import ScopeMissing, opens
 from meetings_server.live import frames
 from meetings_server.live.hub import Hub
+from meetings_server.live.lines import RESTARTING, Line
 from meetings_server.live.passes import LASTS, Pass, Passes
-from meetings_server.live.protocol import RESTARTING, Line
 from rooms.attendance import require_check_in, writable_points
 from rooms.bridge_points import UnknownPoint
 from rooms.devices import AtTheDoor, device_scope, is_invited

@@ -24,7 +24,7 @@ from meetings_server.live import frames
 from meetings_server.live.admission import Admitted, writable
 from meetings_server.live.group_commit import PASSING, Result, TooManyAtOnce
 from meetings_server.live.hub import Subscriber
-from meetings_server.live.protocol import Line
+from meetings_server.live.lines import Line
 from meetings_server.live.running import Live
 from meetings_server.live.wire import FLOOD
 from rooms.attendance import CheckIn, Source

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from meetings_server.database import Database
 from meetings_server.live import frames
+from meetings_server.live.lines import Line
 from meetings_server.live.picture import Feed, Picture, rows_after
-from meetings_server.live.protocol import Line
 from rooms.hierarchy import Tree
 from rooms.notices import EVERYTHING, MeetingNotice
 from rooms.rollup import Scope

@@ -9,8 +9,8 @@ import logging
 
 from meetings_server.database import Database
 from meetings_server.identity.sessions import standing
+from meetings_server.live.lines import Line
 from meetings_server.live.passes import Passes
-from meetings_server.live.protocol import Line
 from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)

@@ -22,8 +22,9 @@ from meetings_server.identity.middleware import Caller, identify, login_shown
 from meetings_server.live import frames
 from meetings_server.live.admission import NOT_ALLOWED, Admitted
 from meetings_server.live.client import Client
+from meetings_server.live.lines import TOO_MANY, SentLine
 from meetings_server.live.logins import NOT_LOGGED_IN
-from meetings_server.live.protocol import TOO_MANY, SentLine, line_to
+from meetings_server.live.protocol import line_to
 from meetings_server.live.running import Live
 from meetings_server.live.wire import FLOOD
 from meetings_server.reading import read_number

@@ -30,7 +30,7 @@ from websockets.sync.client import connect
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.identity.tokens import EVERYTHING, ApiToken, create_token
-from meetings_server.live.protocol import TOO_MANY
+from meetings_server.live.lines import TOO_MANY
 from meetings_server.migrations import migrate
 from rooms.attendance import PointState
 from rooms.hierarchy import Unit
