@@ -37,10 +37,14 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope $(TESTS)
 
-# Those that can be started; what they share stands beside them.
 load: $(VENV)/.ready-to-test
-	@set -e; for program in $$(grep -l __main__ tests/load/*.py); do \
-		echo "== $$program"; $(BIN)/python -m $$(echo $${program%.py} | tr / .); \
+	@set -e; for call in "push --sockets 10000 --slow 10 --quick 40 --burst 20" \
+		"herd --sockets 15000 --check-ins 0" "herd --sockets 15000 --check-ins 1000" check_ins full_house \
+		"full_house --sockets 31097 --processes 2" \
+		"full_house --points 700 --sockets 0 --boards 700 --at-once" "board --points 31097 --rate 500" \
+		log_questions escalation "receipts --points 3000 --calls 600" readiness reports \
+		booking pages units reorganise; do \
+		echo "== $$call"; $(BIN)/python -m tests.load.$$call; \
 	done
 
 faults: $(VENV)/.ready-to-test

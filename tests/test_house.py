@@ -253,6 +253,23 @@ def test_only_two_places_know_which_database_it_is() -> None:
     assert not found, listed(found)
 
 
+@pytest.mark.parametrize("folder", ["load", "faults"])
+def test_every_measuring_program_is_run_and_described(folder: str) -> None:
+    """`make` runs it at full size, and the page tells what it shows and what was last seen."""
+    rules = (ROOT / "Makefile").read_text()
+    calls = rules[rules.index(f"\n{folder}: ") :].partition("\n\n")[0]
+    page = (ROOT / "tests/load/README.md").read_text()
+    programs = {
+        path.stem
+        for path in (ROOT / "tests" / folder).glob("*.py")
+        if "__main__" in path.read_text()
+    }
+    assert programs
+    for name in programs:
+        assert re.search(rf"\b{name}\b", calls), f"make {folder} leaves out {name}"
+        assert re.search(rf"`{name}\b", page), f"tests/load/README.md does not describe {name}"
+
+
 def test_every_vendored_library_brings_its_licence() -> None:
     vendor = ROOT / "static" / "vendor"
     bare = [

@@ -1,6 +1,6 @@
 """Booking a meeting of all units with 2,000 other meetings in the calendar, measured in the domain.
 
-    python tests/load/booking.py [--meetings 2000] [--runs 7] [--url sqlite:///…]
+    python -m tests.load.booking [--meetings 2000] [--runs 7] [--url sqlite:///…]
 
 Prints milliseconds for `book` + `schedule` + the effects of the commit (resolve the audience, look for
 clashes, participations, outbox rows), the number of statements, and the share of the commit. A second

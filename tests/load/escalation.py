@@ -1,6 +1,6 @@
 """The steps of one meeting with a nation's 31,097 points, all silent, an operator at each unit.
 
-    python tests/load/escalation.py [--points 31097] [--url sqlite:///…]
+    python -m tests.load.escalation [--points 31097] [--url sqlite:///…]
 
 Runs the sweep one hour, 30 minutes and 10 minutes before the start, at the start, and once more when half
 of the points have come. Prints for each sweep the people told, the lines of the ledger, the statements,

@@ -1,6 +1,6 @@
 """Server time and statements of the pages that show many units, with 2,000 meetings in the calendar.
 
-    python tests/load/pages.py [--meetings 2000] [--runs 9] [--url sqlite:///…]
+    python -m tests.load.pages [--meetings 2000] [--runs 9] [--url sqlite:///…]
 
 Asks the application in this process for the tree, the calendar with a month of events, and the first
 frame of a board of 632 points (page and roster), as the city's secretary. Prints milliseconds for the
@@ -15,7 +15,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from booking import fill
 from litestar.testing import TestClient
 from sqlalchemy import func, select
 
@@ -31,6 +30,7 @@ from rooms.kernel import utcnow
 from rooms.meetings import Participation
 from rooms.people import Person
 from tests.counting import counted
+from tests.load.booking import fill
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The readiness board of 31,097 points beside that of 632: its page, its filters, its files.
 
-    python tests/load/readiness.py [--points 31097] [--small 632, 0 for none] [--runs 5]
+    python -m tests.load.readiness [--points 31097] [--small 632, 0 for none] [--runs 5]
 
 Lets seven of ten points of a made-up nation have tested, then asks as a technician of the host for the
 board, its last page, a narrowed list, a province, and the files. Prints the median of the computing in

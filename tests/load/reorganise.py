@@ -1,6 +1,6 @@
 """Reorganising Hà Nội as in July 2025 with a full calendar, measured with everything the commit does.
 
-    python tests/load/reorganise.py [--meetings 2000] [--coming 500] [--url sqlite:///…] [--profile]
+    python -m tests.load.reorganise [--meetings 2000] [--coming 500] [--url sqlite:///…] [--profile]
 
 All 579 units of January 2025 with a bridge point each are invited to every meeting, and the letters of
 the coming ones are in the outbox. Prints the seconds of the preview, of applying the plan for a day to

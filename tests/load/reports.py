@@ -1,6 +1,6 @@
 """Reports: one meeting of 31,097 points with 100,000 rows of log, and a year of 900 meetings.
 
-    python tests/load/reports.py [--points 31097] [--rows 100000] [--meetings 900] [--url sqlite:///…]
+    python -m tests.load.reports [--points 31097] [--rows 100000] [--meetings 900] [--url sqlite:///…]
 
 Prints seconds of computing for the counts over the day, the report of the meeting, its workbook and
 its paper, the summing up, and the pages of a year of Hà Nội (579 wards in each meeting) with the number

@@ -1,6 +1,6 @@
 """A nation of 11,372 units beside Hà Nội with 632: bringing it in, and the pages that show or search it.
 
-    python tests/load/units.py [--nation FILE] [--provinces 63] [--runs 9] [--url sqlite:///…]
+    python -m tests.load.units [--nation FILE] [--provinces 63] [--runs 9] [--url sqlite:///…]
 
 Brings both lists in as CSV and as XLSX, through the plan of the import command and through the page,
 then asks for the tree, the opening of a unit, searches, the picker of an audience, the preview of a
