@@ -51,7 +51,7 @@ from rooms.particulars import (
     write_request,
 )
 from rooms.policies import Actor, Permission, require
-from rooms.slots import next_free
+from rooms.slots import Margins, next_free
 from rooms.workdays import latest_invitation_day
 
 __all__ = [
@@ -352,8 +352,9 @@ def _next_free(session: Session, meeting: Meeting, now: datetime) -> datetime | 
         select(Participation.point_id).where(invited(meeting.id)),
         meeting.ends_at - meeting.starts_at,
         max(meeting.starts_at, now),
-        setup=timedelta(minutes=meeting.setup_minutes),
-        clearing=timedelta(minutes=meeting.clearing_minutes),
+        margins=Margins(
+            timedelta(minutes=meeting.setup_minutes), timedelta(minutes=meeting.clearing_minutes)
+        ),
         zone=ZoneInfo(meeting.timezone),
         ignore_meeting=meeting.id,
     )

@@ -51,7 +51,7 @@ from rooms.scheduling import (
     schedule,
     start,
 )
-from rooms.slots import best_windows
+from rooms.slots import Margins, best_windows
 
 LONGEST_SEARCH = timedelta(days=92)
 
@@ -323,8 +323,9 @@ def find_slots(request: ApiRequest, db: Database, data: JSONBody[SlotsIn]) -> Pa
             timedelta(minutes=data.duration_minutes),
             earliest,
             data.latest,
-            setup=timedelta(minutes=data.setup_minutes),
-            clearing=timedelta(minutes=data.clearing_minutes),
+            margins=Margins(
+                timedelta(minutes=data.setup_minutes), timedelta(minutes=data.clearing_minutes)
+            ),
             zone=ZoneInfo(data.timezone),
             most=50,
         )

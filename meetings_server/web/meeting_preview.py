@@ -24,7 +24,7 @@ from rooms.kernel import CIVIL_ZONE, DomainError, civil_day
 from rooms.meetings import Meeting, MeetingState, Participation, invited
 from rooms.outages import Outage, out_between
 from rooms.policies import Actor
-from rooms.slots import next_free
+from rooms.slots import Margins, next_free
 from rooms.workdays import INVITATION_NOTICE, latest_invitation_day
 
 MOST_NAMED = 30
@@ -181,8 +181,7 @@ def _look_for_clashes(
             points,
             typed.ends_at - typed.starts_at,
             max(typed.starts_at, now),
-            setup=setup,
-            clearing=clearing,
+            margins=Margins(setup, clearing),
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
             ignore_meeting=own,
         )

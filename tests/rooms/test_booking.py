@@ -21,7 +21,7 @@ from rooms.outages import report_outage
 from rooms.people import UnknownPerson
 from rooms.policies import NotPermitted
 from rooms.scheduling import AlreadyBooked, MainPointOut, book, booked_before, cancel
-from rooms.slots import OFFICE_HOURS, next_free
+from rooms.slots import OFFICE_HOURS, Margins, best_windows, next_free
 from rooms.workdays import is_working_day
 from tests.factories import (
     City,
@@ -200,6 +200,8 @@ def _raw_meetings(db: Database, city: City, count: int, chance: random.Random) -
                 "uid": str(uuid4()),
                 "starts_at": start,
                 "ends_at": end,
+                "setup_minutes": 0,
+                "clearing_minutes": 0,
                 "request_key": None,
             }
             raw.pop("id")
@@ -284,11 +286,55 @@ def test_the_next_free_start_agrees_with_brute_force(db: Database, city: City) -
                 points,
                 duration,
                 earliest,
-                setup=setup,
-                clearing=clearing,
+                margins=Margins(setup, clearing),
                 zone=ZoneInfo("Asia/Ho_Chi_Minh"),
             )
             assert found == expected
+
+
+def test_the_best_windows_agree_with_brute_force(db: Database, city: City) -> None:
+    """However few are free: the order, and how many of the points are taken in each."""
+    chance = random.Random(11)  # noqa: S311 -- a test that repeats itself needs no secret
+    _raw_meetings(db, city, 60, chance)
+    monday = at(working_day(utcnow(), 5), 0)
+    margins = Margins(timedelta(minutes=30), timedelta(minutes=15))
+    taken = 0
+    with db.reader() as session:
+        held = session.execute(
+            select(Occupancy.point_id, Occupancy.starts_at, Occupancy.ends_at)
+        ).all()
+        for _ in range(40):
+            points = chance.sample(sorted(city.points.values()), chance.randrange(1, 9))
+            duration = timedelta(minutes=30 * chance.randrange(1, 9))
+            earliest = monday + timedelta(minutes=30 * chance.randrange(48 * 3))
+            latest = earliest + timedelta(days=chance.randrange(1, 6))
+            counted = {
+                start: {
+                    point
+                    for point, begins, ends in held
+                    if point in points
+                    and begins < start + duration + margins.clearing
+                    and ends > start - margins.setup
+                }
+                for days in range(7)
+                for start in _office_starts((earliest + timedelta(days)).date(), duration)
+                if start >= earliest and start + duration <= latest
+            }
+            most = chance.randrange(1, 60)
+            expected = sorted((len(busy), start) for start, busy in counted.items())[:most]
+            found = best_windows(
+                session,
+                points,
+                duration,
+                earliest,
+                latest,
+                margins=margins,
+                zone=ZoneInfo("Asia/Ho_Chi_Minh"),
+                most=most,
+            )
+            assert [(window.taken, window.starts_at) for window in found] == expected
+            taken += sum(window.taken > 1 for window in found)
+    assert taken > 100
 
 
 def test_booking_takes_the_same_number_of_statements_for_any_audience(
