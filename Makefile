@@ -43,7 +43,7 @@ load: $(VENV)/.ready-to-test
 		"full_house --sockets 31097 --processes 2" \
 		"full_house --points 700 --sockets 0 --boards 700 --at-once" "board --points 31097 --rate 500" \
 		log_questions escalation "receipts --points 3000 --calls 600" readiness reports \
-		booking pages units reorganise; do \
+		booking everyone pages units reorganise; do \
 		echo "== $$call"; $(BIN)/python -m tests.load.$$call; \
 	done
 

@@ -36,6 +36,12 @@ def test_booking_takes_the_same_statements_for_all_units() -> None:
 
 
 @pytest.mark.slow
+def test_everyone_is_booked_over_http() -> None:
+    told = run("everyone", "--points", "60", "--bookings", "20", "--runs", "2")
+    assert len(re.findall(r"^    60 points  .* ms$", told, re.MULTILINE)) == 7, told
+
+
+@pytest.mark.slow
 def test_pages_with_many_units_take_few_statements() -> None:
     told = run("pages", "--meetings", "40", "--runs", "1")
     rows = re.findall(r"^(/\S*)\s.*\sms\s+(\d+)\s+[\d.]+$", told, re.MULTILINE)
