@@ -60,6 +60,7 @@ def pytest_collection_finish() -> None:
     """What was collected stays; the garbage of a test is not looked for in it."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 4, 100)
 
 
 @pytest.fixture(scope="session")
