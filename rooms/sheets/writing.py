@@ -6,10 +6,10 @@ the cell's own type says that it is text, which also keeps the leading zeros of 
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
@@ -43,17 +43,23 @@ def write_xlsx(head: Sequence[str], rows: Iterable[Cells], title: str) -> bytes:
         longest = max([len(name), *(len(row[index]) for row in listed)])
         sheet.column_dimensions[get_column_letter(index + 1)].width = min(longest + 3, WIDEST)
 
-    def cell(text: str, *, bold: bool = False) -> WriteOnlyCell:
-        made = WriteOnlyCell(sheet, text)
-        made.data_type = "s"
+    # One cell is told each text in turn: making one takes as long as writing it.
+    head_cell, body_cell = WriteOnlyCell(sheet), WriteOnlyCell(sheet)
+    for made in (head_cell, body_cell):
         made.number_format = "@"
-        if bold:
-            made.font = Font(bold=True)
-        return made
+    head_cell.font = Font(bold=True)
 
-    sheet.append([cell(name, bold=True) for name in head])
+    def cells(made: Cell, texts: Iterable[str]) -> Iterator[Cell | None]:
+        for text in texts:
+            if text:
+                made.value = text
+                # Text is text, whatever a program would make of its first sign.
+                made.data_type = "s"
+            yield made if text else None
+
+    sheet.append(cells(head_cell, head))
     for row in listed:
-        sheet.append([cell(text) if text else None for text in row])
+        sheet.append(cells(body_cell, row))
     packed = io.BytesIO()
     book.save(packed)
     return packed.getvalue()
