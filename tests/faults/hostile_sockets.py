@@ -227,7 +227,10 @@ def assault(place: Place, each: int) -> Outcome:
                 if over.is_set():
                     return
 
-    with connect(place.url, additional_headers=header, compression=None, max_size=None) as watch:
+    # The watcher reads on during an assault, as a page does; a queue with an end would stop it.
+    with connect(
+        place.url, additional_headers=header, compression=None, max_size=None, max_queue=None
+    ) as watch:
         watcher = LiveLine(watch)
         operating = threading.Thread(target=operate)
         operating.start()
