@@ -22,7 +22,7 @@ from meetings_server.i18n import _
 from meetings_server.refusals import sentence
 from minutes.inheritance import pass_on_receipts
 from rooms.auditing import audited
-from rooms.kernel import Base, Conflict, DomainError, utcnow
+from rooms.kernel import LARGEST_ID, Base, Conflict, DomainError, utcnow
 from rooms.reorganisation import UnitsReorganised
 
 log = logging.getLogger(__name__)
@@ -156,6 +156,8 @@ class Reorganising:
         here = self.runs.get(reorganisation_id)
         if here is not None:
             return here
+        if not 0 < reorganisation_id <= LARGEST_ID:
+            return None
         return _standing(session.get(ReorganisationRun, reorganisation_id), utcnow())
 
     def forget(self, reorganisation_id: int) -> None:

@@ -236,11 +236,13 @@ def _page(
     errors: Mapping[str, list[str]] | None = None,
 ) -> Response[str]:
     """The page of a plan, by what has become of it."""
+    # Before anything is read of the plan: a run that ended in between would be over while the plan is
+    # still read as it was, and a page that shows neither waits for nothing.
+    standing = reorganising(request.app).standing(session, reorganisation_id)
     actor = request.user.actor
     _admit(session, actor)
     now = utcnow()
     found = reorganisation_by_id(session, reorganisation_id)
-    standing = reorganising(request.app).standing(session, reorganisation_id)
     planned = found.state == ReorganisationState.PLANNED.value
     running = planned and standing is not None and standing.running
     refused: dict[str, list[str]] = dict(errors or {})
@@ -314,9 +316,9 @@ def progress_part(request: PageRequest, db: Database, reorganisation_id: int) ->
     """How far it has come; without `data-running` the page is to be loaded again."""
     _require_somewhere(request)
     with db.reader() as session:
+        standing = reorganising(request.app).standing(session, reorganisation_id)
         _admit(session, request.user.actor)
         found = reorganisation_by_id(session, reorganisation_id)
-        standing = reorganising(request.app).standing(session, reorganisation_id)
         planned = found.state == ReorganisationState.PLANNED.value
         return fragment(
             "reorganisation/progress.html",

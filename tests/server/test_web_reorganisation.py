@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -183,6 +184,37 @@ def test_a_run_that_fails_says_why_and_leaves_nothing(
     assert "Áp dụng từ" in shown
     with db.reader() as session:
         assert len(load_tree(session, day).by_id) == len(SMALL_CITY)
+
+
+def test_a_run_that_ends_while_its_page_is_read_is_seen(
+    client: Client, enter: Enter, db: Database
+) -> None:
+    """The page shows how far it is, or what came of it, but never the plan as if nothing went on."""
+    enter("quantri")
+    page = send(client, (civil_day(utcnow()) + timedelta(days=30)).isoformat()).headers["location"]
+    number = int(page.rsplit("/", 1)[-1])
+    runs = reorganising(client.app)
+    go_on = Event()
+
+    def ends_when_told(session: Session, progress: Progress) -> None:
+        progress(1, 2, "units")
+        assert go_on.wait(20)
+        session.execute(update(Reorganisation).values(state=ReorganisationState.APPLIED.value))
+
+    def let_it_end(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if " FROM reorganisation " in statement.replace("\n", " ") and not go_on.is_set():
+            go_on.set()
+            runs.forget(number)
+
+    runs.start(number, ends_when_told)
+    event.listen(db.engine, "before_cursor_execute", let_it_end)
+    try:
+        shown = client.get(page).text
+    finally:
+        event.remove(db.engine, "before_cursor_execute", let_it_end)
+    assert go_on.is_set()
+    assert runs.runs[number].problem == ""
+    assert "data-run=" in shown or "done-head" in shown
 
 
 def test_open_receipts_go_to_the_successor_on_the_day(
