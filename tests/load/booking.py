@@ -130,9 +130,8 @@ def main() -> None:
 def run(database: Database, now: datetime, runs: int) -> None:
     with database.reader() as session:
         host, chair, creator = _people(session)
-        main_point = session.scalars(
-            select(BridgePoint.id).where(BridgePoint.unit_id == host)
-        ).first()
+        points = session.scalars(select(BridgePoint.id).where(BridgePoint.unit_id == host))
+        main_point = next(iter(points))
     actor = Actor(creator, "", host)
     # Far behind the filled year, so that only the wanted clash happens.
     starts = iter(

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import insert, select
 
@@ -94,7 +95,7 @@ class Standing:
     """A server with one of the two lists, and who asks it."""
 
     database: Database
-    client: TestClient
+    client: TestClient[Litestar]
     token: str
     district: str
     """Code of a unit with wards below it."""
