@@ -1,8 +1,8 @@
 // The bell in the shell: how many notices are unread.
 //
-// Asked for when a page opens, unless it has just been; at once when the live line or the browser's push
-// tells of one; and otherwise from time to time while the page is looked at, more seldom where a live line
-// tells by itself. Never by all pages in the same second.
+// The page of notices says it itself. Elsewhere it is asked for when a page opens, unless it has just been;
+// at once when the live line or the browser's push tells of one; and otherwise from time to time while the
+// page is looked at, more seldom where a live line tells by itself. Never by all pages in the same second.
 import { t } from "./i18n.js";
 
 const FRESH = 20_000;
@@ -30,13 +30,17 @@ const kept = () => {
   }
 };
 
+const keep = (count) => {
+  sessionStorage.setItem(KEPT, JSON.stringify({ of: bell.dataset.bell, at: Date.now(), count }));
+  show(count);
+};
+
 const ask = async () => {
   try {
     const answer = await fetch("/notices/count", { headers: { accept: "application/json" } });
     if (!answer.ok) return;
     const { unread } = await answer.json();
-    sessionStorage.setItem(KEPT, JSON.stringify({ of: bell.dataset.bell, at: Date.now(), count: unread }));
-    show(unread);
+    keep(unread);
   } catch {
     // Without a line the number stays as it was; the next time will do.
   }
@@ -53,10 +57,15 @@ const again = () => {
 };
 
 if (bell) {
+  if (bell.dataset.unread) keep(Number(bell.dataset.unread));
   const before = kept();
   if (before) show(before.count);
   if (!before || Date.now() - before.at > FRESH) ask();
   document.addEventListener("live:notice:telling", ask);
+  // Opening a notice reads it: the next page asks.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest('a[href^="/notices/"]')) sessionStorage.removeItem(KEPT);
+  });
   document.addEventListener("live:again", () => soon());
   navigator.serviceWorker?.addEventListener("message", (event) => event.data?.type === "notice" && ask());
   document.addEventListener("visibilitychange", () => {
