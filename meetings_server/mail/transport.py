@@ -12,25 +12,20 @@ Without a mail server the outbox is kept and shown.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from uuid import uuid4
 
 import aiosmtplib
 from anyio import to_thread
 from litestar import Litestar
 
-from meetings_server.database import Database
 from meetings_server.mail import claims
 from meetings_server.mail.claims import Parcel
 from meetings_server.mail.composition import AddressUnreadable, compose
-from meetings_server.mail.running import running
-from meetings_server.settings import Settings
-from rooms.kernel import utcnow
+from meetings_server.mail.running import OutboxSender, running
 
 log = logging.getLogger(__name__)
 
@@ -59,42 +54,13 @@ def server_of(smtp_url: str) -> dict[str, Any]:
 
 
 @dataclass
-class Sender:
-    """Sends until `stop()`. Times are seconds; `clock` gives the present instant."""
+class Sender(OutboxSender):
+    """Sends mail. Times are seconds."""
 
-    db: Database
-    settings: Settings
-    clock: Callable[[], datetime] = utcnow
     batch: int = 25
     connections: int = 4
     answer_seconds: float = 30
     """How long one message may take altogether."""
-    idle_seconds: float = 20
-    """How often to look for what became due by itself, such as a retry."""
-    name: str = field(default_factory=lambda: uuid4().hex)
-    _awake: asyncio.Event = field(default_factory=asyncio.Event)
-    _stopping: bool = False
-
-    def wake(self) -> None:
-        self._awake.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Rounds as long as there is something to send, then rest until woken."""
-        while not self._stopping:
-            self._awake.clear()
-            try:
-                busy = await self.round()
-            except Exception:  # whatever it was: mail must go on once it is over
-                log.exception("a round of the mail sender failed")
-                busy = False
-            if not busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self.idle_seconds):
-                        await self._awake.wait()
 
     async def round(self) -> bool:
         """One claim for each connection. Whether anything was due."""
@@ -131,19 +97,14 @@ class Sender:
                 await self._refused(left.pop(0), _told(trouble), for_good=False)
             return
         try:
-            while left and not self._stopping and self._has_time(left[0]):
+            while left and not self._stopping and self.has_time(left[0], self.answer_seconds):
                 if not await self._send(server, left.pop(0)):
                     return
-            if left and not self._has_time(left[0]):
+            if left and not self.has_time(left[0], self.answer_seconds):
                 await to_thread.run_sync(claims.give_back, self.db, self.name, list(left))
                 left.clear()
         finally:
             await _hang_up(server)
-
-    def _has_time(self, parcel: Parcel) -> bool:
-        """Whether the claim outlives one more message."""
-        until = parcel.claimed_until
-        return until is not None and self.clock() + timedelta(seconds=self.answer_seconds) < until
 
     async def _send(self, server: aiosmtplib.SMTP, parcel: Parcel) -> bool:
         """Send one message and write down the answer. Whether the connection still serves."""
@@ -203,7 +164,6 @@ async def _hang_up(server: aiosmtplib.SMTP) -> None:
 @asynccontextmanager
 async def sending(app: Litestar) -> AsyncIterator[None]:
     """The sender as a part of the running server: woken after each commit that queued mail."""
-    database: Database = app.state.database
-    sender = Sender(database, app.state.settings)
-    async with running(database, sender, "mail-sender", STOP_SECONDS):
+    sender = Sender(app.state.database, app.state.settings)
+    async with running(sender, "mail-sender", STOP_SECONDS):
         yield

@@ -14,13 +14,12 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import http_ece
 import requests
@@ -29,17 +28,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from litestar import Litestar
 from sqlalchemy import select, update
 
-from meetings_server.database import Database
 from meetings_server.mail import claims
 from meetings_server.mail.claims import Parcel
 from meetings_server.mail.letters import speaking, wording
 from meetings_server.mail.outbox import Channel
-from meetings_server.mail.running import running
+from meetings_server.mail.running import OutboxSender, running
 from meetings_server.push.devices import PushDevice, forget, is_allowed
 from meetings_server.push.texts import padless, unpadded
 from meetings_server.push.vapid import Vapid, own_key
-from meetings_server.settings import Settings
-from rooms.kernel import utcnow
 
 log = logging.getLogger(__name__)
 
@@ -78,41 +74,12 @@ class Answer:
 
 
 @dataclass
-class PushSender:
-    """Pushes until `stop()`. `clock` gives the present instant."""
+class PushSender(OutboxSender):
+    """Pushes to browsers."""
 
-    db: Database
-    settings: Settings
-    clock: Callable[[], datetime] = utcnow
     batch: int = 8
     workers: int = 4
-    idle_seconds: float = 20
-    """How often to look for what became due by itself, such as a retry."""
     timeout: tuple[float, float] = TIMEOUT
-    name: str = field(default_factory=lambda: uuid4().hex)
-    _awake: asyncio.Event = field(default_factory=asyncio.Event)
-    _stopping: bool = False
-
-    def wake(self) -> None:
-        self._awake.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Rounds as long as there is something to push, then rest until woken."""
-        while not self._stopping:
-            self._awake.clear()
-            try:
-                busy = await self.round()
-            except Exception:  # whatever it was: pushing must go on once it is over
-                log.exception("a round of pushing failed")
-                busy = False
-            if not busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self.idle_seconds):
-                        await self._awake.wait()
 
     async def round(self) -> bool:
         """One claim for each worker. Whether anything was due."""
@@ -135,17 +102,12 @@ class PushSender:
         try:
             to = self._destinations(parcels)
             with requests.Session() as line:
-                while left and not self._stopping and self._has_time(left[0]):
+                while left and not self._stopping and self.has_time(left[0], sum(self.timeout)):
                     parcel = left.pop(0)
                     self._push(line, key, parcel, to.get(parcel.line))
         finally:
             claims.give_back(self.db, self.name, left)
         return len(parcels)
-
-    def _has_time(self, parcel: Parcel) -> bool:
-        """Whether the claim outlives one more message."""
-        until = parcel.claimed_until
-        return until is not None and self.clock() + timedelta(seconds=sum(self.timeout)) < until
 
     def _destinations(self, parcels: Sequence[Parcel]) -> dict[str, Destination]:
         ids = [int(parcel.line.removeprefix("device:")) for parcel in parcels]
@@ -298,7 +260,6 @@ def _told(trouble: Exception) -> str:
 @asynccontextmanager
 async def pushing(app: Litestar) -> AsyncIterator[None]:
     """The sender as a part of the running server: woken after each commit that queued something."""
-    database: Database = app.state.database
-    sender = PushSender(database, app.state.settings)
-    async with running(database, sender, "push-sender", STOP_SECONDS):
+    sender = PushSender(app.state.database, app.state.settings)
+    async with running(sender, "push-sender", STOP_SECONDS):
         yield
