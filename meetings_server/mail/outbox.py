@@ -21,6 +21,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Select,
+    SQLColumnExpression,
     String,
     UniqueConstraint,
     case,
@@ -156,24 +157,6 @@ class Addressee:
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
-WRITTEN_BY_SELECT = (
-    "message_id",
-    "recipient",
-    "unit_id",
-    "participation_id",
-    "name",
-    "address",
-    "language",
-    "own",
-    "state",
-    "due_at",
-    "attempts",
-    "last_error",
-    "claimed_by",
-)
-"""Columns of a delivery in the order in which statements that select the addressed write them."""
-
-
 def post(session: Session, message: Post, to: Iterable[Addressee]) -> int:
     """Write a message to recipients named one by one: two statements. Returns the message's id."""
     message_id = write_message(session, message)
@@ -208,35 +191,62 @@ def post_to_invited(session: Session, message: Post, *wanted: ColumnElement[bool
     `wanted` are conditions on `Participation` and `Unit`. Returns the message's id.
     """
     message_id = write_message(session, message)
-    address = func.coalesce(Unit.email, "")
-    rows: Select[Any] = (
-        select(
-            literal(message_id),
-            literal("invitation:").concat(cast(Participation.id, String)),
-            Participation.unit_id,
-            Participation.id,
-            Unit.name,
-            address,
-            literal("vi"),
-            literal({}, JSON),
-            case((address == "", DeliveryState.NO_ADDRESS.value), else_=DeliveryState.QUEUED.value),
-            literal(message.at, OutboxDelivery.due_at.type),
-            literal(0),
-            literal(""),
-            literal(""),
-        )
+    write_lines(
+        session,
+        invited_lines(literal(message_id), message.at)
         .join_from(Participation, Unit, Unit.id == Participation.unit_id)
         .where(*wanted)
-        .order_by(Participation.id)
-    )
-    session.execute(
-        insert(OutboxDelivery).from_select(
-            WRITTEN_BY_SELECT,
-            rows,
-            include_defaults=False,
-        )
+        .order_by(Participation.id),
     )
     return message_id
+
+
+def invited_lines(message_id: ColumnElement[int], at: datetime) -> Select[Any]:
+    """Lines of a message from `at` on, one for each `Participation`, to its `Unit`; yet to be joined."""
+    return ledger_lines(
+        at,
+        message_id=message_id,
+        recipient=literal("invitation:").concat(cast(Participation.id, String)),
+        unit_id=Participation.unit_id,
+        participation_id=Participation.id,
+        name=Unit.name,
+        address=func.coalesce(Unit.email, ""),
+        language=literal("vi"),
+    )
+
+
+def ledger_lines(
+    at: datetime,
+    *,
+    address: ColumnElement[str],
+    own: Mapping[str, Any] | None = None,
+    by_mail: bool = True,
+    **columns: SQLColumnExpression[Any],
+) -> Select[Any]:
+    """Lines of the ledger that are due at `at`, one for each row that the caller joins to it.
+
+    Only what goes by mail needs an address.
+    """
+    queued = literal(DeliveryState.QUEUED.value)
+    without = (address == "", DeliveryState.NO_ADDRESS.value)
+    values: dict[str, SQLColumnExpression[Any]] = {
+        **columns,
+        "address": address,
+        "own": literal(dict(own or {}), JSON),
+        "state": case(without, else_=queued) if by_mail else queued,
+        "due_at": literal(at, OutboxDelivery.due_at.type),
+        "attempts": literal(0),
+        "last_error": literal(""),
+        "claimed_by": literal(""),
+    }
+    labelled: list[Any] = [value.label(name) for name, value in values.items()]
+    return select(*labelled)
+
+
+def write_lines(session: Session, rows: Select[Any]) -> None:
+    """Write what a SELECT of `ledger_lines` finds: one statement, any number."""
+    names = list(rows.selected_columns.keys())
+    session.execute(insert(OutboxDelivery).from_select(names, rows, include_defaults=False))
 
 
 def supersede(session: Session, meeting_id: int, before: int) -> None:

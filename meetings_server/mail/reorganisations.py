@@ -13,16 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
-    Select,
-    String,
     and_,
-    case,
-    cast,
-    func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -32,11 +25,12 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from meetings_server.mail.invitations import facts_of
 from meetings_server.mail.letters import subject_of
 from meetings_server.mail.outbox import (
-    WRITTEN_BY_SELECT,
     DeliveryState,
     MailQueued,
     OutboxDelivery,
     OutboxMessage,
+    invited_lines,
+    write_lines,
 )
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit
@@ -120,31 +114,14 @@ def _concerned(fact: MeetingsReaimed, kind: str) -> ColumnElement[bool]:
 
 
 def _deliver(session: Session, fact: MeetingsReaimed, ids: list[int], kind: str) -> None:
-    address = func.coalesce(Unit.email, "")
-    rows: Select[Any] = (
-        select(
-            OutboxMessage.id,
-            literal("invitation:").concat(cast(Participation.id, String)),
-            Participation.unit_id,
-            Participation.id,
-            Unit.name,
-            address,
-            literal("vi"),
-            literal({}, JSON),
-            case((address == "", DeliveryState.NO_ADDRESS.value), else_=DeliveryState.QUEUED.value),
-            literal(fact.at, OutboxDelivery.due_at.type),
-            literal(0),
-            literal(""),
-            literal(""),
-        )
+    write_lines(
+        session,
+        invited_lines(OutboxMessage.id.expression, fact.at)
         .select_from(OutboxMessage)
         .join(Participation, Participation.meeting_id == OutboxMessage.meeting_id)
         .join(Unit, Unit.id == Participation.unit_id)
         .where(OutboxMessage.id.in_(ids), _concerned(fact, kind))
-        .order_by(OutboxMessage.id, Participation.id)
-    )
-    session.execute(
-        insert(OutboxDelivery).from_select(list(WRITTEN_BY_SELECT), rows, include_defaults=False)
+        .order_by(OutboxMessage.id, Participation.id),
     )
 
 

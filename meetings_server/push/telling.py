@@ -17,17 +17,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, String, case, cast, func, insert, literal, select
+from sqlalchemy import ColumnElement, String, cast, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from meetings_server.mail.letters import NOTICE, speaking, wording
 from meetings_server.mail.outbox import (
-    WRITTEN_BY_SELECT,
     Channel,
-    DeliveryState,
-    OutboxDelivery,
     Post,
+    ledger_lines,
+    write_lines,
     write_message,
 )
 from meetings_server.push.addressed import People, named
@@ -229,30 +228,19 @@ def _insert(
         if of_device
         else literal("person:").concat(cast(Person.id, String))
     )
-    # Whoever knows the address of a device can push to it: it stays out of the ledger.
-    address = literal("") if of_device else func.coalesce(Person.email, "")
-    queued = literal(DeliveryState.QUEUED.value)
-    state = (
-        queued if of_device else case((address == "", DeliveryState.NO_ADDRESS.value), else_=queued)
-    )
-    own = {"items": list(telling.items)} if telling.items and not of_device else {}
     rows = (
-        select(
-            literal(message_id),
-            recipient,
-            literal(None, OutboxDelivery.unit_id.type),
-            literal(None, OutboxDelivery.participation_id.type),
-            Person.name,
-            address,
-            Person.locale,
-            literal(own, JSON),
-            state,
-            literal(telling.at, OutboxDelivery.due_at.type),
-            literal(0),
-            literal(""),
-            literal(""),
-            literal(channel.value),
-            NoticeReader.count,
+        ledger_lines(
+            telling.at,
+            message_id=literal(message_id),
+            recipient=recipient,
+            name=Person.name,
+            # Whoever knows the address of a device can push to it: it stays out of the ledger.
+            address=literal("") if of_device else func.coalesce(Person.email, ""),
+            language=Person.locale,
+            own={"items": list(telling.items)} if telling.items and not of_device else None,
+            by_mail=not of_device,
+            channel=literal(channel.value),
+            points=NoticeReader.count,
         )
         .select_from(NoticeReader)
         .join(Person, Person.id == NoticeReader.person_id)
@@ -263,11 +251,7 @@ def _insert(
         rows = rows.join(PushDevice, PushDevice.person_id == Person.id)
     if telling.device_id is not None:
         rows = rows.where(PushDevice.id == telling.device_id)
-    session.execute(
-        insert(OutboxDelivery).from_select(
-            [*WRITTEN_BY_SELECT, "channel", "points"], rows, include_defaults=False
-        )
-    )
+    write_lines(session, rows)
 
 
 def in_vietnamese(message: str, facts: Mapping[str, Any]) -> str:
