@@ -21,7 +21,15 @@ from rooms.kernel import (
     bounded_text,
     civil_day,
 )
-from rooms.lending import Act, EntrustedAct, Entrustment, lent_on, lent_within
+from rooms.lending import (
+    Act,
+    EntrustedAct,
+    Entrustment,
+    lent_before,
+    lent_from,
+    lent_on,
+    lent_within,
+)
 from rooms.people import Person, Role
 from rooms.policies import Actor, require_in_person
 from rooms.substitutions import LONGEST_NOTE, borrower, checked_span, concerns, holds_within, lender
@@ -137,9 +145,8 @@ def withdraw(session: Session, actor: Actor, entrustment_id: int, now: datetime)
         session, actor, found.official_id, found.secretary_id, civil_day(now)
     ):
         raise UnknownEntrustment(entrustment_id)
-    if found.ended_at is None and found.valid_until > civil_day(now):
-        found.ended_at, found.ended_by = now, actor.person_id
-        session.flush()
+    found.end(actor.person_id, now)
+    session.flush()
     return found
 
 
@@ -149,8 +156,7 @@ def entrustments_of(session: Session, person_id: int, on: date) -> Sequence[Entr
         select(Entrustment)
         .where(
             or_(Entrustment.official_id == person_id, Entrustment.secretary_id == person_id),
-            Entrustment.ended_at.is_(None),
-            Entrustment.valid_until > on,
+            lent_from(Entrustment, on),
         )
         .options(
             joinedload(Entrustment.official).joinedload(Person.unit),
@@ -169,7 +175,7 @@ def past_entrustments(
         select(Entrustment)
         .where(
             or_(Entrustment.official_id == person_id, Entrustment.secretary_id == person_id),
-            or_(Entrustment.ended_at.is_not(None), Entrustment.valid_until <= on),
+            lent_before(Entrustment, on),
         )
         .options(
             joinedload(Entrustment.official),

@@ -12,10 +12,10 @@ them whenever it is asked who may do what.
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ForeignKey, and_
+from sqlalchemy import ColumnElement, ForeignKey, and_, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rooms.kernel import Base
+from rooms.kernel import Base, civil_day
 from rooms.people import Person
 
 
@@ -32,17 +32,12 @@ class Act(StrEnum):
     """Draft and circulate directive documents, take note of received ones."""
 
 
-class Substitution(Base):
-    """`substitute` holds roles of `absent` in `[valid_from, valid_until)`, unless taken back."""
+class Loan:
+    """What substitutions and entrustments have in common: `[valid_from, valid_until)`, unless ended."""
 
-    __tablename__ = "substitution"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    absent_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
-    substitute_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     valid_from: Mapped[date]
     valid_until: Mapped[date]
-    """The first day on which the substitute holds nothing any more."""
+    """The first day on which nothing is lent any more."""
     note: Mapped[str] = mapped_column(default="")
     """Why: leave, a business trip."""
     made_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
@@ -51,9 +46,24 @@ class Substitution(Base):
     """When it was taken back before its end."""
     ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
+    def end(self, person_id: int, now: datetime) -> None:
+        """Take it back; what is over stays as it was."""
+        if self.ended_at is None and self.valid_until > civil_day(now):
+            self.ended_at, self.ended_by = now, person_id
+
+
+class Substitution(Loan, Base):
+    """`substitute` holds roles of `absent`."""
+
+    __tablename__ = "substitution"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    absent_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    substitute_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+
     absent: Mapped[Person] = relationship(lazy="raise", foreign_keys=[absent_id])
     substitute: Mapped[Person] = relationship(lazy="raise", foreign_keys=[substitute_id])
-    maker: Mapped[Person] = relationship(lazy="raise", foreign_keys=[made_by])
+    maker: Mapped[Person] = relationship(lazy="raise", foreign_keys="Substitution.made_by")
     roles: Mapped[list["SubstitutedRole"]] = relationship(lazy="raise")
 
 
@@ -66,26 +76,18 @@ class SubstitutedRole(Base):
     role: Mapped[str] = mapped_column(primary_key=True)
 
 
-class Entrustment(Base):
-    """`secretary` may act on behalf of `official` in `[valid_from, valid_until)`."""
+class Entrustment(Loan, Base):
+    """`secretary` may act on behalf of `official`."""
 
     __tablename__ = "entrustment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     official_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     secretary_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
-    valid_from: Mapped[date]
-    valid_until: Mapped[date]
-    """The first day on which nothing is entrusted any more."""
-    note: Mapped[str] = mapped_column(default="")
-    made_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
-    made_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
     official: Mapped[Person] = relationship(lazy="raise", foreign_keys=[official_id])
     secretary: Mapped[Person] = relationship(lazy="raise", foreign_keys=[secretary_id])
-    maker: Mapped[Person] = relationship(lazy="raise", foreign_keys=[made_by])
+    maker: Mapped[Person] = relationship(lazy="raise", foreign_keys="Entrustment.made_by")
     acts: Mapped[list["EntrustedAct"]] = relationship(lazy="raise")
 
 
@@ -98,14 +100,21 @@ class EntrustedAct(Base):
     act: Mapped[str] = mapped_column(primary_key=True)
 
 
-Loan = type[Substitution] | type[Entrustment]
-
-
-def lent_on(loan: Loan, on: date) -> ColumnElement[bool]:
+def lent_on(loan: type[Loan], on: date) -> ColumnElement[bool]:
     """The substitutions or entrustments that are in effect on a day."""
-    return and_(loan.valid_from <= on, loan.valid_until > on, loan.ended_at.is_(None))
+    return and_(loan.valid_from <= on, lent_from(loan, on))
 
 
-def lent_within(loan: Loan, first: date, end: date) -> ColumnElement[bool]:
+def lent_within(loan: type[Loan], first: date, end: date) -> ColumnElement[bool]:
     """Those that have, or will have, effect on some day in `[first, end)`."""
-    return and_(loan.valid_from < end, loan.valid_until > first, loan.ended_at.is_(None))
+    return and_(loan.valid_from < end, lent_from(loan, first))
+
+
+def lent_from(loan: type[Loan], on: date) -> ColumnElement[bool]:
+    """Those that have, or will have, effect on the day or later."""
+    return and_(loan.valid_until > on, loan.ended_at.is_(None))
+
+
+def lent_before(loan: type[Loan], on: date) -> ColumnElement[bool]:
+    """Those that are over on the day or were taken back."""
+    return or_(loan.valid_until <= on, loan.ended_at.is_not(None))

@@ -23,7 +23,14 @@ from rooms.kernel import (
     bounded_text,
     civil_day,
 )
-from rooms.lending import SubstitutedRole, Substitution, lent_on, lent_within
+from rooms.lending import (
+    SubstitutedRole,
+    Substitution,
+    lent_before,
+    lent_from,
+    lent_on,
+    lent_within,
+)
 from rooms.people import Person, Role, RoleGrant, UnknownPerson, person_by_id
 from rooms.policies import Actor, NotPermitted, require_in_person
 
@@ -137,9 +144,8 @@ def take_back(session: Session, actor: Actor, substitution_id: int, now: datetim
         session, actor, found.absent_id, found.substitute_id, civil_day(now)
     ):
         raise UnknownSubstitution(substitution_id)
-    if found.ended_at is None and found.valid_until > civil_day(now):
-        found.ended_at, found.ended_by = now, actor.person_id
-        session.flush()
+    found.end(actor.person_id, now)
+    session.flush()
     return found
 
 
@@ -151,8 +157,7 @@ def substitutions_of(
         select(Substitution)
         .where(
             or_(Substitution.absent_id.in_(person_ids), Substitution.substitute_id.in_(person_ids)),
-            Substitution.ended_at.is_(None),
-            Substitution.valid_until > on,
+            lent_from(Substitution, on),
         )
         .options(
             joinedload(Substitution.absent),
@@ -171,7 +176,7 @@ def past_substitutions(
         select(Substitution)
         .where(
             or_(Substitution.absent_id == person_id, Substitution.substitute_id == person_id),
-            or_(Substitution.ended_at.is_not(None), Substitution.valid_until <= on),
+            lent_before(Substitution, on),
         )
         .options(
             joinedload(Substitution.absent),
