@@ -5,17 +5,17 @@ itself takes a revision too, so that the log of a meeting is 1, 2, 3 … without
 N" is all that anybody missed. A correction is a new row. Rows may arrive out of order (an operator
 without network): the time line of a point is its rows ordered by `observed_at`, then `revision`.
 
-`PointState` holds, for each point that has said something, what the fold over its time line gives.
-What is counted from it stands in `rollup`, what the minutes need in `roll_call`.
+`PointState` holds, for each point that has said something, what the fold over its time line gives
+(`standings`). What is counted from it stands in `rollup`, what the minutes need in `roll_call`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -33,8 +33,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from rooms.auditing import doing
 from rooms.bridge_points import UnknownPoint
 from rooms.kernel import Base, Conflict
-from rooms.meetings import Meeting, Participation, visible_meeting
-from rooms.merging import takes_effect
+from rooms.meetings import Meeting, Participation, standing_invitation, visible_meeting
 from rooms.policies import Actor, Permission, governed, require
 from rooms.prepared import of_one_point
 
@@ -154,6 +153,14 @@ class PointState(Base):
     """The newest instant that a device whose clock ran ahead has claimed for something."""
 
 
+def state_of_invitation() -> ColumnElement[bool]:
+    """Joins what a point has said to its participation."""
+    return and_(
+        PointState.meeting_id == Participation.meeting_id,
+        PointState.point_id == Participation.point_id,
+    )
+
+
 @dataclass
 class CheckInNotOpen(Conflict):
     """Check-in opens two hours before the points are held."""
@@ -252,10 +259,6 @@ def require_check_in(
     require(session, actor, Permission.ATTENDANCE_WRITE, unit_id, on)
 
 
-def standing_invitation() -> Any:
-    return and_(Participation.invited_at.is_not(None), Participation.withdrawn_at.is_(None))
-
-
 _ONE_POINT = of_one_point(_writable)
 
 
@@ -297,92 +300,6 @@ def log_after(
             .limit(limit)
         )
     )
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where a point stands: the columns of `PointState` but its keys."""
-
-    state: str
-    since: datetime
-    headcount: int | None
-    head_of_delegation: str
-    note: str
-    observed_at: datetime
-    first_present_at: datetime | None
-    revision: int
-    source: str = ""
-    device_at: datetime | None = None
-
-    def says(self, other: "Standing") -> bool:
-        """Whether the other adds nothing."""
-        return (self.state, self.headcount, self.head_of_delegation, self.note) == (
-            other.state,
-            other.headcount,
-            other.head_of_delegation,
-            other.note,
-        )
-
-
-def follow(before: Standing | None, row: Standing) -> Standing | None:
-    """The state after a row of the time line. `row` bears the row's own facts and instants.
-
-    None where the row is the first and has no effect: the video system lost whoever was never there.
-    """
-    if not takes_effect(before.state if before else None, row.state, row.source):
-        if before is not None:
-            before.observed_at = max(row.observed_at, before.observed_at)
-            before.revision = max(row.revision, before.revision)
-            before.device_at = later(before.device_at, row.device_at)
-        return before
-    if before is None:
-        return row
-    if row.state == before.state:
-        row.since = before.since
-    row.first_present_at = before.first_present_at or row.first_present_at
-    row.revision = max(row.revision, before.revision)
-    row.device_at = later(before.device_at, row.device_at)
-    return row
-
-
-def later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The later of two instants that may be missing."""
-    if one is None or other is None:
-        return one or other
-    return max(one, other)
-
-
-def as_row(
-    state: str,
-    headcount: int | None,
-    head_of_delegation: str,
-    note: str,
-    observed_at: datetime,
-    revision: int,
-    source: str = "",
-    device_at: datetime | None = None,
-) -> Standing:
-    """A row of the log before anything is known of what came earlier."""
-    return Standing(
-        state,
-        observed_at,
-        headcount,
-        head_of_delegation,
-        note,
-        observed_at,
-        observed_at if state == Presence.PRESENT else None,
-        revision,
-        source,
-        device_at,
-    )
-
-
-def fold(rows: Iterable[Standing]) -> Standing | None:
-    """The state that a whole time line, ordered by observation and revision, leads to."""
-    standing: Standing | None = None
-    for row in rows:
-        standing = follow(standing, row)
-    return standing
 
 
 def entry_row(

@@ -29,11 +29,7 @@ from rooms.attendance import (
     MeetingClosed,
     PointState,
     Source,
-    Standing,
-    as_row,
     check_in_opens_at,
-    fold,
-    follow,
     locked_heads,
 )
 from rooms.bridge_points import UnknownPoint
@@ -43,6 +39,7 @@ from rooms.known_states import Held, Key, Memory, read_lines
 from rooms.meetings import AWAITED, Meeting, MeetingState, UnknownMeeting
 from rooms.merging import takes_effect
 from rooms.row_writing import RowWriter, instants_for
+from rooms.standings import Standing, as_row, fold, follow
 
 
 def record_check_in(connection: Connection, check_in: CheckIn, now: datetime) -> int:

@@ -15,11 +15,10 @@ from typing import ClassVar
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint, point_to_change
 from rooms.hierarchy import Tree, Unit
 from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, require_text
-from rooms.meetings import Meeting, MeetingState, Participation, UnknownMeeting
+from rooms.meetings import Meeting, MeetingState, Participation, UnknownMeeting, standing_invitation
 from rooms.people import Person
 from rooms.policies import Actor
 from rooms.rollup import Scope

@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rooms.attendance import PointState, standing_invitation
+from rooms.attendance import PointState
 from rooms.bridge_points import IN_ORDER, BridgePoint, open_on
 from rooms.duties import Duty, duty_of
 from rooms.hierarchy import Unit, subtree_of
-from rooms.meetings import AWAITED, Meeting, MeetingState, Participation
+from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, standing_invitation
 from rooms.policies import Actor, Permission, governed
 
 OVERRUN = timedelta(hours=12)

@@ -6,21 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rooms.attendance import (
-    AttendanceEntry,
-    PointState,
-    Presence,
-    check_in_opens_at,
-    standing_invitation,
-    start_of,
-)
+from rooms.attendance import AttendanceEntry, PointState, Presence, check_in_opens_at, start_of
 from rooms.booking import LONGEST_MEETING
 from rooms.bridge_points import BridgePoint
 from rooms.devices import KioskDevice
 from rooms.folding import fold
 from rooms.hierarchy import Unit
 from rooms.kernel import CIVIL_ZONE, civil_day
-from rooms.meetings import AWAITED, Meeting, MeetingState, Participation
+from rooms.meetings import AWAITED, Meeting, MeetingState, Participation, standing_invitation
 from rooms.merging import VIDEO, effective
 from rooms.people import Person
 from rooms.policies import Actor, Permission, governed

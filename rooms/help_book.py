@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, or_, select, tuple_, update
 
-from rooms.attendance import CheckIn, Presence, Standing
+from rooms.attendance import CheckIn, Presence
 from rooms.help_calls import RUNNING, Act, HelpAct, HelpCall, HelpState, Trouble
 from rooms.kernel import FieldInvalid
+from rooms.standings import Standing
 
 _Key = tuple[int, int]
 _NEEDED = Presence.NEEDS_HELP.value

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, ForeignKey, Index, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rooms.attendance import require_check_in, standing_invitation
+from rooms.attendance import require_check_in
 from rooms.bridge_points import BridgePoint
 from rooms.kernel import Base, Conflict, FieldInvalid, NotFound, record, require_text
-from rooms.meetings import AWAITED, Meeting, Participation, visible
+from rooms.meetings import AWAITED, Meeting, Participation, standing_invitation, visible
 from rooms.notices import MeetingNotice
 from rooms.people import Person
 from rooms.policies import Actor, NotPermitted, Permission, governed, require

@@ -23,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rooms.attendance import standing_invitation
 from rooms.hierarchy import Unit, UnitAncestry, load_tree, unit_by_code, valid_on
 from rooms.kernel import (
     Base,
@@ -34,7 +33,14 @@ from rooms.kernel import (
     record,
     require_text,
 )
-from rooms.meetings import AWAITED, Meeting, Participation, WrongState, visible_meeting
+from rooms.meetings import (
+    AWAITED,
+    Meeting,
+    Participation,
+    WrongState,
+    standing_invitation,
+    visible_meeting,
+)
 from rooms.notices import MeetingNotice
 from rooms.policies import Actor, NotPermitted, Permission, holds, stands_for
 

@@ -11,16 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from rooms.attendance import (
-    AttendanceEntry,
-    PointState,
-    Standing,
-    as_row,
-    standing_invitation,
-)
-from rooms.meetings import Participation
+from rooms.attendance import AttendanceEntry, PointState, state_of_invitation
+from rooms.meetings import Participation, standing_invitation
+from rooms.standings import Standing, as_row
 
 Key = tuple[int, int]
 """A meeting and a point."""
@@ -168,10 +163,7 @@ _POINTS = (
     )
     .outerjoin(
         PointState,
-        and_(
-            PointState.meeting_id == Participation.meeting_id,
-            PointState.point_id == Participation.point_id,
-        ),
+        state_of_invitation(),
     )
     .where(
         Participation.meeting_id.in_(bindparam("meetings", expanding=True)),

@@ -339,6 +339,11 @@ def invited(meeting_id: int) -> ColumnElement[bool]:
     return and_(Participation.meeting_id == meeting_id, Participation.withdrawn_at.is_(None))
 
 
+def standing_invitation() -> ColumnElement[bool]:
+    """The participations that have been told of and still stand."""
+    return and_(Participation.invited_at.is_not(None), Participation.withdrawn_at.is_(None))
+
+
 def note_change(
     session: Session,
     meeting: Meeting,

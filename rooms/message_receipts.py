@@ -11,7 +11,6 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Unit, UnitAncestry, valid_on
 from rooms.host_messages import (
@@ -23,7 +22,7 @@ from rooms.host_messages import (
     addressed,
 )
 from rooms.kernel import UTCDateTime
-from rooms.meetings import Meeting, Participation
+from rooms.meetings import Meeting, Participation, standing_invitation
 from rooms.people import Person
 from rooms.technicians import NAME_TO_CALL, PHONE_TO_CALL
 

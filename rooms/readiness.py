@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.folding import has_words
 from rooms.hierarchy import Tree, Unit
 from rooms.kernel import civil_day
 from rooms.line_tests import LineItem, LineTest, Outcome, Result, counts_for
-from rooms.meetings import Meeting, MeetingState, Participation
+from rooms.meetings import Meeting, MeetingState, Participation, standing_invitation
 from rooms.outages import Outage
 from rooms.policies import Actor, Permission, governed
 from rooms.rollup import Scope, lies_within

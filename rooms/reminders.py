@@ -17,13 +17,13 @@ from rooms.attendance import (
     PointState,
     Presence,
     check_in_opens_at,
-    standing_invitation,
+    state_of_invitation,
     writable_points,
 )
 from rooms.bridge_points import UnknownPoint
 from rooms.hierarchy import Unit
 from rooms.kernel import Base, Event, civil_day, record
-from rooms.meetings import AWAITED, Meeting, Participation, visible_meeting
+from rooms.meetings import AWAITED, Meeting, Participation, standing_invitation, visible_meeting
 from rooms.people import Person
 from rooms.policies import Actor, NotPermitted, Permission, governed, holds
 
@@ -113,8 +113,7 @@ def remind(
             select(Participation.point_id, PointState.state)
             .outerjoin(
                 PointState,
-                (PointState.meeting_id == Participation.meeting_id)
-                & (PointState.point_id == Participation.point_id),
+                state_of_invitation(),
             )
             .where(Participation.meeting_id == meeting_id, standing_invitation())
         ).all()

@@ -18,15 +18,14 @@ from rooms.attendance import (
     AttendanceEntry,
     PointState,
     Presence,
-    Standing,
-    as_row,
-    fold,
     revision_of,
     start_of,
+    state_of_invitation,
 )
 from rooms.hierarchy import Node, Tree, Unit, UnitAncestry, load_tree, valid_on
-from rooms.meetings import Meeting, Participation, UnknownMeeting
+from rooms.meetings import Meeting, Participation, UnknownMeeting, standing_invitation
 from rooms.policies import Actor, NotPermitted, Permission, governed_units, holds
+from rooms.standings import Standing, as_row, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,15 +252,11 @@ def _present_states(
         )
         .outerjoin(
             PointState,
-            and_(
-                PointState.meeting_id == Participation.meeting_id,
-                PointState.point_id == Participation.point_id,
-            ),
+            state_of_invitation(),
         )
         .where(
             Participation.meeting_id == meeting.id,
-            Participation.invited_at.is_not(None),
-            Participation.withdrawn_at.is_(None),
+            standing_invitation(),
             within,
         )
     )

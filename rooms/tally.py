@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from rooms.attendance import PointState, Presence, start_of
+from rooms.attendance import PointState, Presence, start_of, state_of_invitation
 from rooms.hierarchy import Tree
-from rooms.meetings import Meeting, Participation
+from rooms.meetings import Meeting, Participation, standing_invitation
 from rooms.rollup import Counts, Scope, lies_within
 
 
@@ -94,15 +94,11 @@ def _of_points(query: Any, meeting: Meeting, scope: Scope) -> Any:
         query.select_from(Participation)
         .outerjoin(
             PointState,
-            and_(
-                PointState.meeting_id == Participation.meeting_id,
-                PointState.point_id == Participation.point_id,
-            ),
+            state_of_invitation(),
         )
         .where(
             Participation.meeting_id == meeting.id,
-            Participation.invited_at.is_not(None),
-            Participation.withdrawn_at.is_(None),
+            standing_invitation(),
             lies_within(scope, meeting.day),
         )
     )

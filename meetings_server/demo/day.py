@@ -16,14 +16,14 @@ from meetings_server.mail.invitations import loaded_meeting
 from meetings_server.push.telling import By
 from meetings_server.sweeps.marks import mark_all
 from meetings_server.sweeps.meeting_reminders import OCCASIONS
-from rooms.attendance import CheckIn, Source, standing_invitation
+from rooms.attendance import CheckIn, Source
 from rooms.audience import Rule
 from rooms.booking import BookingConflict
 from rooms.bridge_points import points_of
 from rooms.check_ins import record_check_ins
 from rooms.hierarchy import load_tree
 from rooms.kernel import CIVIL_ZONE, civil_day
-from rooms.meetings import AWAITED, Meeting, MeetingKind, Participation, Reply
+from rooms.meetings import AWAITED, Meeting, MeetingKind, Participation, Reply, standing_invitation
 from rooms.people import Person
 from rooms.policies import Actor
 from rooms.scheduling import AgendaEntry, MeetingRequest, book, end, schedule, start

@@ -8,10 +8,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from meetings_server.demo.people import ACCOUNTS
-from rooms.attendance import Source, standing_invitation
+from rooms.attendance import Source
 from rooms.hierarchy import Unit
 from rooms.line_tests import LineItem, LineTest, LineTestEntry, Result, outcome_of
-from rooms.meetings import Meeting, Participation
+from rooms.meetings import Meeting, Participation, standing_invitation
 
 TROUBLES = (
     (LineItem.SOUND, "Tiếng bị rè, đang thay micro"),

@@ -22,9 +22,7 @@ from rooms.attendance import (
     PointState,
     Presence,
     Source,
-    as_row,
     entry_row,
-    fold,
 )
 from rooms.bridge_points import BridgePoint
 from rooms.coverage import ElsewhereStatement
@@ -34,6 +32,7 @@ from rooms.kernel import CIVIL_ZONE
 from rooms.meetings import Meeting, MeetingKind, MeetingState, Participation, Reply
 from rooms.people import NewPerson, add_person
 from rooms.periods import months_before
+from rooms.standings import as_row, fold
 from rooms.workdays import is_working_day
 
 MONTHS = 12

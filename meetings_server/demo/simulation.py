@@ -27,11 +27,11 @@ from meetings_server.demo.people import ACCOUNTS
 from meetings_server.demo.stand_ins import tokens_for
 from meetings_server.identity.tokens import ApiToken, create_token
 from meetings_server.settings import Settings
-from rooms.attendance import PointState, Presence, standing_invitation
+from rooms.attendance import PointState, Presence
 from rooms.help_calls import HelpCall
 from rooms.hierarchy import load_tree
 from rooms.kernel import utcnow
-from rooms.meetings import Meeting, MeetingState, Participation, Reply
+from rooms.meetings import Meeting, MeetingState, Participation, Reply, standing_invitation
 from rooms.people import Person
 
 log = logging.getLogger(__name__)

@@ -11,17 +11,18 @@ from sqlalchemy.orm import Session
 from meetings_server.database import Database
 from meetings_server.settings import Settings
 from meetings_server.video.receiving import seal_of
-from rooms.attendance import CheckIn, Source, standing_invitation
+from rooms.attendance import CheckIn, Source
 from rooms.check_ins import record_check_ins
 from rooms.help_calls import HelpCall, solve, take
 from rooms.hierarchy import Unit
 from rooms.host_messages import HostMessage, NewMessage, send
 from rooms.kernel import civil_day
-from rooms.meetings import Meeting, Participation
+from rooms.meetings import Meeting, Participation, standing_invitation
 from rooms.message_receipts import Receipts, record_receipts
 from rooms.people import Person
 from rooms.policies import Actor
-from rooms.video_events import VideoSaid, hear, settle
+from rooms.video_events import hear, settle
+from rooms.video_rooms import VideoSaid
 from rooms.video_systems import NewConnection, VideoConnection, connect, new_secret
 
 HELPED, CALLING, IN_THE_ROOM = "001", "01-STC", "00001"

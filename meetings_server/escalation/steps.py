@@ -1,4 +1,4 @@
-"""Carries out the steps of the meetings that are near, and notes what has been settled since.
+"""Carries out the steps of the meetings that are near; `settling` notes what has been done since.
 
 A step before the start is due from its minute until the start, one at or after the start until the
 meeting is to end: a server that was away does what still makes sense. Each step of a meeting is taken on
@@ -9,12 +9,12 @@ Points and parents are units: mail to them goes to their official addresses. Cha
 technicians are people: mail to them goes to their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select
 from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
@@ -32,11 +32,10 @@ from meetings_server.push.addressed import (
     of_technicians,
     silent,
 )
-from meetings_server.push.notices import Notice, NoticeReader
-from meetings_server.push.telling import TELLING, By, Telling, tell_people, units_of_readers
+from meetings_server.push.telling import By, Telling, tell_people
 from meetings_server.sweeps.giving_way import giving_way
 from meetings_server.sweeps.marks import mark_all, marked
-from rooms.kernel import civil_day, record
+from rooms.kernel import civil_day
 from rooms.line_tests import LineTest
 from rooms.meetings import (
     AWAITED,
@@ -48,11 +47,8 @@ from rooms.meetings import (
     Reply,
     invited,
 )
-from rooms.notices import MeetingNotice
 from rooms.roll_call import SilentPoint, silent_points
 
-SETTLED_AT_ONCE = 2_000
-"""People of one transaction."""
 MOST_LINES = 200
 """Points that a letter lists; the page has them all."""
 
@@ -119,7 +115,7 @@ def key_of(step: Step, meeting_id: int, starts_at: datetime, moves: int) -> str:
 
 
 def sweep(db: Database, now: datetime) -> int:
-    """Carry out what is due and settle what is done. Returns how many steps were carried out.
+    """Carry out what is due. Returns how many steps were carried out.
 
     Each step in a transaction of its own: check-ins wait for whoever writes.
     """
@@ -138,7 +134,6 @@ def sweep(db: Database, now: datetime) -> int:
             if still and mark_all(session, [each.key], now):
                 _write(session, each, loaded_meeting(session, each.meeting_id), words, now)
                 carried_out += 1
-    settle(db, now)
     return carried_out
 
 
@@ -356,80 +351,3 @@ def line_of(point: SilentPoint) -> str:
             technician=point.technician_name or _("technician"),
             phone=point.technician_phone,
         )
-
-
-def settle(db: Database, now: datetime) -> int:
-    """Mark what has been done since people were told of it. Returns for how many people.
-
-    Whoever would not be told any more sees it settled: the unit's own people without another word,
-    parents and hosts as news that they have not read. Who that is, is asked before anything is locked.
-    """
-    with db.reader() as session:
-        open_notices = session.execute(
-            select(Notice.id, Notice.facts, Meeting)
-            .join(Meeting, Meeting.id == Notice.meeting_id)
-            .where(
-                Notice.moment != "",
-                Meeting.state.in_(AWAITED),
-                Meeting.ends_at > now,
-                select(NoticeReader.person_id)
-                .where(NoticeReader.notice_id == Notice.id, NoticeReader.settled_at.is_(None))
-                .exists(),
-            )
-            .order_by(Notice.id)
-        ).all()
-        done = [
-            (
-                notice_id,
-                meeting.id,
-                whom,
-                _who_is_done(session, notice_id, whom, about, meeting, now),
-            )
-            for notice_id, facts, meeting in open_notices
-            for whom, about in [(Whom(facts["step"][0]), About(facts["step"][1]))]
-        ]
-    return sum(
-        _settle(db, notice_id, meeting_id, whom, people[first : first + SETTLED_AT_ONCE], now)
-        for notice_id, meeting_id, whom, people in done
-        for first in range(0, len(people), SETTLED_AT_ONCE)
-    )
-
-
-def _who_is_done(
-    session: Session, notice_id: int, whom: Whom, about: About, meeting: Meeting, now: datetime
-) -> Sequence[int]:
-    points = undone(meeting, about)
-    if whom in {Whom.POINT, Whom.PARENT}:
-        step = Step(0, 0, whom, about, frozenset())
-        people = people_of(step, meeting, points, 0, now).subquery("people")
-        done: ColumnElement[bool] = NoticeReader.person_id.not_in(select(people.c.person_id))
-    else:
-        done = ~select(Participation.id).where(points).exists()
-    return session.scalars(
-        select(NoticeReader.person_id)
-        .where(NoticeReader.notice_id == notice_id, NoticeReader.settled_at.is_(None), done)
-        .order_by(NoticeReader.person_id)
-    ).all()
-
-
-def _settle(
-    db: Database, notice_id: int, meeting_id: int, whom: Whom, people: Sequence[int], now: datetime
-) -> int:
-    # Who did it knows; for the others it is news.
-    read_at = func.coalesce(NoticeReader.read_at, now) if whom is Whom.POINT else None
-    with giving_way(db) as session:
-        changed: int = session.execute(
-            update(NoticeReader)
-            .where(
-                NoticeReader.notice_id == notice_id,
-                NoticeReader.settled_at.is_(None),
-                NoticeReader.person_id.in_(people),
-            )
-            .values(settled_at=now, read_at=read_at)
-            .execution_options(synchronize_session=False)
-        ).rowcount  # type: ignore[attr-defined]  # an UPDATE has a row count
-        if changed and whom is not Whom.POINT:
-            now_settled = and_(NoticeReader.notice_id == notice_id, NoticeReader.settled_at == now)
-            units = units_of_readers(session, now_settled)
-            record(session, MeetingNotice(meeting_id, TELLING, units))
-    return changed

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 from meetings_server.i18n import mark
 from meetings_server.push.addressed import of_points
 from meetings_server.push.telling import By, Telling, tell_people
-from rooms.attendance import standing_invitation
 from rooms.go_decisions import Go, GoDecided, GoDecision
 from rooms.kernel import Event, civil_day
-from rooms.meetings import Meeting, invited
+from rooms.meetings import Meeting, invited, standing_invitation
 from rooms.people import Person
 
 TITLES = {

@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 from meetings_server.i18n import mark
 from meetings_server.push.addressed import of_points
 from meetings_server.push.telling import Telling, tell_people
-from rooms.attendance import standing_invitation
 from rooms.help_calls import HelpCall, HelpState
 from rooms.hierarchy import Unit
 from rooms.host_messages import HostMessage, addressed
 from rooms.kernel import Event, civil_day, utcnow
-from rooms.meetings import Meeting, Participation, invited
+from rooms.meetings import Meeting, Participation, invited, standing_invitation
 from rooms.notices import MeetingNotice
 from rooms.people import Person
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from meetings_server.database import Database
 from meetings_server.escalation import steps
+from meetings_server.escalation.settling import settle
 from meetings_server.mail.invitations import facts_of, loaded_meeting, standing
 from meetings_server.mail.letters import subject_of
 from meetings_server.mail.outbox import Post, post_to_invited
@@ -58,7 +59,9 @@ def sweep(db: Database, now: datetime) -> int:
     A nation is told by tens of thousands of rows, and check-ins wait for whoever writes.
     """
     reminded = sum(_sweep(db, occasion, now) for occasion in OCCASIONS)
-    return reminded + steps.sweep(db, now)
+    carried_out = steps.sweep(db, now)
+    settle(db, now)
+    return reminded + carried_out
 
 
 def _sweep(db: Database, occasion: Occasion, now: datetime) -> int:

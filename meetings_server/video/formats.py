@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from rooms.kernel import Invalid
-from rooms.video_events import VideoSaid
+from rooms.video_rooms import VideoSaid
 from rooms.video_systems import VideoFormat
 
 MOST_EVENTS = 1_000

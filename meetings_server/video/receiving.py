@@ -25,7 +25,9 @@ from meetings_server.settings import Settings
 from meetings_server.video.formats import EventsUnreadable, read_events, zoom_challenge
 from meetings_server.video.signing import TOLERANCE, Unsigned, verify
 from rooms.kernel import Conflict, DomainError, civil_day
-from rooms.video_events import ASSIGNED, Heard, hear, settle
+from rooms.video_events import hear, settle
+from rooms.video_people import Heard
+from rooms.video_rooms import ASSIGNED
 from rooms.video_systems import (
     ERROR_EVERY,
     VideoConnection,

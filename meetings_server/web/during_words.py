@@ -7,7 +7,7 @@ from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.point_words import duration
 from rooms.help_calls import Act, HelpState, Trouble
 from rooms.host_messages import Aim, HostMessage
-from rooms.video_events import ALREADY, AMBIGUOUS, ASSIGNED, NO_MEETING, NOBODY, STILL_THERE
+from rooms.video_rooms import ALREADY, AMBIGUOUS, ASSIGNED, NO_MEETING, NOBODY, STILL_THERE
 from rooms.video_systems import VideoFormat
 
 TROUBLES: dict[str, str] = {

@@ -17,7 +17,7 @@ from meetings_server.web.during_words import DURING_WORDS
 from meetings_server.web.help_desk import during_shell, point_help
 from meetings_server.web.meeting_words import LEVELS, word
 from meetings_server.web.pages import FormErrors, PageRequest, fragment, render, see_other, text_of
-from rooms.attendance import require_check_in, standing_invitation
+from rooms.attendance import require_check_in
 from rooms.bridge_points import BridgePoint
 from rooms.hierarchy import Tree, Unit, load_tree
 from rooms.host_messages import (
@@ -30,7 +30,7 @@ from rooms.host_messages import (
     withdraw,
 )
 from rooms.kernel import Conflict, Invalid, NotFound, civil_day, utcnow
-from rooms.meetings import AWAITED, Meeting, Participation
+from rooms.meetings import AWAITED, Meeting, Participation, standing_invitation
 from rooms.message_receipts import Receipts, messages_of_point, one_sent, receipts_of, sent
 
 PAGE_ROWS = 200

@@ -15,7 +15,7 @@ from meetings_server.web.pages import PageRequest, render
 from meetings_server.web.point_words import POINT_WORDS
 from minutes.desks import Filed, Search, Waiting, incoming, waiting_for
 from minutes.meeting_minutes import Minutes, MinutesState
-from rooms.attendance import PointState, Presence
+from rooms.attendance import PointState, Presence, state_of_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.fault_lists import FaultLine, Wanted, list_faults
 from rooms.help_lists import CallLine, waiting_everywhere
@@ -203,10 +203,7 @@ def _replies(session: Session, seen: Day) -> None:
         )
         .outerjoin(
             PointState,
-            and_(
-                PointState.meeting_id == Participation.meeting_id,
-                PointState.point_id == Participation.point_id,
-            ),
+            state_of_invitation(),
         )
         .where(
             Participation.meeting_id.in_(lines),

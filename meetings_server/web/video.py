@@ -28,12 +28,11 @@ from meetings_server.web.during_words import DURING_WORDS, FORMATS
 from meetings_server.web.help_desk import during_shell
 from meetings_server.web.meeting_words import words
 from meetings_server.web.pages import FormErrors, PageRequest, render, see_other, text_of
-from rooms.attendance import standing_invitation
 from rooms.bridge_points import BridgePoint
 from rooms.folding import fold
 from rooms.hierarchy import Unit
 from rooms.kernel import Conflict, DomainError, FieldInvalid, Invalid, NotFound, civil_day, utcnow
-from rooms.meetings import Meeting, Participation, visible_meeting
+from rooms.meetings import Meeting, Participation, standing_invitation, visible_meeting
 from rooms.policies import Permission, require, top_units
 from rooms.video_events import assign, participants
 from rooms.video_systems import (

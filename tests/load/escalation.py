@@ -11,7 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import event, func, insert, select
@@ -19,6 +19,7 @@ from sqlalchemy import event, func, insert, select
 from meetings_server.database import Database
 from meetings_server.effects import apply_effects
 from meetings_server.escalation import steps
+from meetings_server.escalation.settling import settle
 from meetings_server.jobs import run_long_sweep
 from meetings_server.mail.outbox import OutboxDelivery
 from meetings_server.migrations import migrate
@@ -70,6 +71,13 @@ def staff(db: Database, nation: City) -> None:
         )
 
 
+def sweep(db: Database, now: datetime) -> int:
+    """The steps and what has been settled, without the reminders that go by mail the day before."""
+    carried_out = steps.sweep(db, now)
+    settle(db, now)
+    return carried_out
+
+
 def measured(db: Database, meeting: Meeting, minutes: int, what: str) -> None:
     statements: list[str] = []
 
@@ -78,7 +86,7 @@ def measured(db: Database, meeting: Meeting, minutes: int, what: str) -> None:
 
     event.listen(db.engine, "before_cursor_execute", note)
     before, began = _rows(db), (time.process_time(), time.perf_counter())
-    run_long_sweep(db, "load", steps.sweep, meeting.starts_at - minutes * MINUTE)
+    run_long_sweep(db, "load", sweep, meeting.starts_at - minutes * MINUTE)
     cpu, wall = time.process_time() - began[0], time.perf_counter() - began[1]
     event.remove(db.engine, "before_cursor_execute", note)
     after = _rows(db)
