@@ -14,6 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from meetings_server.demo.people import PASSWORD
+
 # The first is Chromium without a window and takes half of the computing.
 NAMES = (
     "chromium-headless-shell",
@@ -120,6 +122,16 @@ class Visitor:
         address = urlsplit(request.url)
         if address.scheme in {"http", "https", "ws", "wss"} and address.hostname != "127.0.0.1":
             self.complaints.append(f"request to elsewhere: {request.url}")
+
+
+def log_in(page: Page, username: str) -> Page:
+    """As one of the people of the demonstration, in whichever language the page is."""
+    page.goto("/login")
+    page.locator("#field-username").first.fill(username)
+    page.locator("#field-password").first.fill(PASSWORD)
+    page.locator("#login-form .btn-primary").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+    return page
 
 
 def assert_accessible(page: Page) -> None:

@@ -12,23 +12,14 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from meetings_server.database import Database
-from meetings_server.demo.people import PASSWORD
 from meetings_server.identity.tokens import create_token
 from rooms.hierarchy import Unit
 from rooms.kernel import utcnow
 from rooms.meetings import Meeting, Participation
 from rooms.people import Person
 from tests import programs
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.programs import Program
-
-
-def log_in(page: Page, username: str) -> None:
-    page.goto("/login")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", PASSWORD)
-    page.click("#login-form .btn-primary")
-    page.wait_for_url(lambda address: "/login" not in address)
 
 
 class Day:

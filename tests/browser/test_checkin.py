@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rooms.attendance import log_after
-from tests.browser.test_board import Day, log_in, quiet
-from tests.browsing import Visitor, assert_accessible
+from tests.browser.test_board import Day, quiet
+from tests.browsing import Visitor, assert_accessible, log_in
 
 __all__ = ["quiet"]
 

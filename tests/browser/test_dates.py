@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.programs import Program
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -15,11 +15,7 @@ SENT = """() => Object.fromEntries(["date", "start"].map(
 @pytest.fixture
 def form(demo_server: Program, visitor: Visitor) -> Page:
     page = visitor.open(language="en-US", base_url=demo_server.url)
-    page.goto("/login")
-    page.locator("#field-username").first.fill("thuky")
-    page.locator("#field-password").first.fill("hop-truc-tuyen")
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
+    log_in(page, "thuky")
     page.goto("/meetings/new?date=2027-01-29&start=14:30&end=16:00")
     return page
 

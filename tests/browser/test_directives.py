@@ -5,22 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.documents import PDF_BYTES
 from tests.programs import Program
-
-PASSWORD = "hop-truc-tuyen"
-
-
-def enter(page: Page, username: str) -> Page:
-    page.goto("/login")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(lambda address: "/login" not in address)
-    return page
 
 
 @pytest.mark.slow
@@ -28,7 +17,7 @@ def test_a_document_goes_out_and_its_way_is_seen(
     running_server: Callable[..., Program], visitor: Visitor, tmp_path: Path
 ) -> None:
     server = running_server("demo")
-    clerk = enter(visitor.open(base_url=server.url), "thuky")
+    clerk = log_in(visitor.open(base_url=server.url), "thuky")
     paper = tmp_path / "kế hoạch.pdf"
     paper.write_bytes(PDF_BYTES)
 
@@ -68,7 +57,7 @@ def test_a_document_goes_out_and_its_way_is_seen(
     way = clerk.locator("#way-tree")
     expect(way.locator(".figure-value").first).to_have_text("20")
 
-    ward = enter(visitor.open(width=390, base_url=server.url), "vanthu.vanmieu")
+    ward = log_in(visitor.open(width=390, base_url=server.url), "vanthu.vanmieu")
     ward.goto("/directives")
     expect(ward.locator("tr.unread", has_text="Diễn tập phòng cháy")).to_be_visible()
     ward.click("text=Diễn tập phòng cháy")

@@ -3,26 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import APIResponse, Route, expect
 
-from tests.browsing import Visitor
+from tests.browsing import Visitor, log_in
 from tests.programs import Program
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-PASSWORD = "hop-truc-tuyen"
-PATIENCE = 60_000
-"""Milliseconds; what is looked for comes within one, on a machine that does nothing else."""
-
-
-def log_in(page: Page, username: str) -> Page:
-    page.goto("/login")
-    page.get_by_label("Tên đăng nhập").first.fill(username)
-    page.get_by_label("Mật khẩu").first.fill(PASSWORD)
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    page.set_default_timeout(PATIENCE)
-    return page
 
 
 def test_help_is_asked_for_and_given_and_a_message_is_read(
@@ -43,37 +29,35 @@ def test_help_is_asked_for_and_given_and_a_message_is_read(
 
     operator.get_by_role("button", name="Mất tiếng").click()
     asked = technician.locator(".help-item", has_text="Phường Cát Linh")
-    expect(asked).to_contain_text("Mất tiếng", timeout=PATIENCE)
-    expect(operator.locator(".point-call")).to_contain_text("Chưa có người nhận", timeout=PATIENCE)
+    expect(asked).to_contain_text("Mất tiếng")
+    expect(operator.locator(".point-call")).to_contain_text("Chưa có người nhận")
     asked.get_by_role("button", name="Nhận xử lý").click()
     expect(operator.locator(".point-call")).to_contain_text(
-        re.compile(r"Ngô Gia Bảo đã nhận lúc \d\d:\d\d"), timeout=PATIENCE
+        re.compile(r"Ngô Gia Bảo đã nhận lúc \d\d:\d\d")
     )
     technician.get_by_label("Việc đã làm").fill("Chọn lại loa")
     technician.get_by_label("Để điểm cầu tự xác nhận").check()
     technician.locator("#solve-form button.btn-primary").click()
-    expect(operator.locator(".point-call")).to_contain_text("Chọn lại loa", timeout=PATIENCE)
-    expect(asked).to_contain_text("chờ điểm cầu xác nhận", timeout=PATIENCE)
+    expect(operator.locator(".point-call")).to_contain_text("Chọn lại loa")
+    expect(asked).to_contain_text("chờ điểm cầu xác nhận")
     operator.get_by_role("button", name="Có mặt").first.click()
-    expect(asked).to_have_count(0, timeout=PATIENCE)
-    expect(operator.locator(".point-call")).to_have_count(0, timeout=PATIENCE)
+    expect(asked).to_have_count(0)
+    expect(operator.locator(".point-call")).to_have_count(0)
 
     technician.goto(f"{meeting}/messages")
     words = "Đề nghị Phường Cát Linh chuẩn bị phát biểu."
     technician.get_by_label("Nội dung tin").fill(words)
     technician.locator("#message-form button.btn-primary").click()
     message = operator.locator(".host-message", has_text=words)
-    expect(message).to_be_visible(timeout=PATIENCE)
+    expect(message).to_be_visible()
     sent = technician.locator(".sent-message", has_text=words)
-    expect(sent.locator("[data-shown]")).not_to_contain_text("hiển thị tại 0/", timeout=PATIENCE)
+    expect(sent.locator("[data-shown]")).not_to_contain_text("hiển thị tại 0/")
     # What was pressed while the line was cut arrives when it is back.
     operator.context.set_offline(True)
     message.get_by_role("button", name="Chúng tôi đã đọc").click()
     operator.context.set_offline(False)
-    expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
-    expect(sent.locator("[data-confirmed]")).to_contain_text(
-        "1 điểm cầu xác nhận", timeout=PATIENCE
-    )
+    expect(message).to_contain_text("đã xác nhận lúc")
+    expect(sent.locator("[data-confirmed]")).to_contain_text("1 điểm cầu xác nhận")
 
 
 def test_a_confirmation_outlasts_an_answer_that_was_asked_for_before_it(
@@ -91,7 +75,7 @@ def test_a_confirmation_outlasts_an_answer_that_was_asked_for_before_it(
     technician.get_by_label("Nội dung tin").fill(words)
     technician.locator("#message-form button.btn-primary").click()
     message = operator.locator(".host-message", has_text=words)
-    expect(message).to_be_visible(timeout=PATIENCE)
+    expect(message).to_be_visible()
 
     held: list[tuple[Route, APIResponse]] = []
 
@@ -106,13 +90,13 @@ def test_a_confirmation_outlasts_an_answer_that_was_asked_for_before_it(
     while not held:
         operator.wait_for_timeout(20)
     message.get_by_role("button", name="Chúng tôi đã đọc").click()
-    expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
+    expect(message).to_contain_text("đã xác nhận lúc")
     [(route, answer)] = held
     with operator.expect_response(
         lambda again: again.url.endswith("/notices") and again.request != route.request
     ):
         route.fulfill(response=answer)
-    expect(message).to_contain_text("đã xác nhận lúc", timeout=PATIENCE)
+    expect(message).to_contain_text("đã xác nhận lúc")
     expect(message.get_by_role("button")).to_have_count(0)
 
 

@@ -20,12 +20,11 @@ from meetings_server.app import create_app
 from meetings_server.settings import Settings
 from rooms.kernel import civil_day, utcnow
 from tests import programs
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.documents import PDF_BYTES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PASSWORD = "hop-truc-tuyen"
 WARD = "00181"
 DISTRICT = "006"
 
@@ -226,14 +225,6 @@ class LivedIn:
         return found
 
 
-def _log_in(page: Page, username: str) -> None:
-    page.goto("/login")
-    page.locator("#field-username").first.fill(username)
-    page.locator("#field-password").first.fill(PASSWORD)
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-
-
 def _ask(program: programs.Program, question: str, *values: Any) -> int:
     """A number out of the demonstration's database, read beside the running server."""
     file = f"file:{program.data / 'meetings.db'}?mode=ro"
@@ -247,7 +238,7 @@ def _ask(program: programs.Program, question: str, *values: Any) -> int:
 def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
     visitor = Visitor(browser)
     secretary, chair = visitor.open(base_url=url), visitor.open(base_url=url)
-    _log_in(secretary, SECRETARY)
+    log_in(secretary, SECRETARY)
     secretary.goto(f"/meetings/{meeting_id}/minutes")
     secretary.get_by_role("button", name="Lập dự thảo").click()
     expect(secretary.locator("#field-conclusions")).to_be_visible()
@@ -256,7 +247,7 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
     expect(secretary.locator("#save-state")).to_contain_text("Đã lưu")
     secretary.locator("#submit-button").click()
     expect(secretary.locator("main")).to_contain_text("Đã trình")
-    _log_in(chair, LEADER)
+    log_in(chair, LEADER)
     chair.goto(f"/meetings/{meeting_id}/minutes")
     chair.get_by_role("button", name="Ký và ban hành").click()
     chair.locator("#issue").locator("button.btn-primary").click()
@@ -277,7 +268,7 @@ def _write_papers(browser: Browser, url: str, meeting_id: int) -> None:
 
 def _keep_plan(page: Page) -> None:
     """A plan that is looked at and not applied."""
-    _log_in(page, ADMINISTRATOR)
+    log_in(page, ADMINISTRATOR)
     page.goto("/admin/reorganisation/new")
     page.locator("#field-source").select_option("reorganisation-hanoi-2025-07-01")
     page.locator("#field-day").fill(f"{civil_day(utcnow()) + timedelta(days=90):%d/%m/%Y}")
@@ -365,7 +356,7 @@ def _look(account: str, lived_in: LivedIn, visitor: Visitor) -> Iterator[str]:
     Who is the first to open a page looks at it wide and on a phone, the others in turn.
     """
     wide = visitor.open(base_url=lived_in.program.url)
-    _log_in(wide, account)
+    log_in(wide, account)
     phone = visitor.open(
         width=390,
         height=844,

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rooms.attendance import Source
-from tests.browser.test_board import Day, log_in
+from tests.browser.test_board import Day
 from tests.browser.test_offline import AWAY, _back, _start, kept, press, rows
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 
 WARD = "00181"
 

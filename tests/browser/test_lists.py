@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.programs import Program
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -20,11 +20,7 @@ def test_lost_zeros_are_restored_without_choosing_the_file_again(
     demo_server: Program, visitor: Visitor, width: int
 ) -> None:
     page = visitor.open(width=width, base_url=demo_server.url)
-    page.goto("/login")
-    page.locator("#field-username").first.fill("quantri")
-    page.locator("#field-password").first.fill("hop-truc-tuyen")
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
+    log_in(page, "quantri")
     page.goto("/admin/import/units")
     page.locator("input[type=file]").set_input_files(
         {"name": "danh-sach.csv", "mimeType": "text/csv", "buffer": LIST.encode("utf-8-sig")}

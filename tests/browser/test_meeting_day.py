@@ -17,25 +17,15 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
 from rooms.kernel import CIVIL_ZONE, utcnow
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.mailbox import SmtpPeer
 from tests.programs import Program
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PASSWORD = "hop-truc-tuyen"
 TITLE = "Giao ban trực tuyến với các phường Quận Đống Đa"
 WARD, WARD_CODE = "Phường Văn Miếu", "00181"
 MOBILE = 390
-
-
-def log_in(page: Page, username: str) -> Page:
-    page.goto("/login")
-    page.get_by_label("Tên đăng nhập").first.fill(username)
-    page.get_by_label("Mật khẩu").first.fill(PASSWORD)
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    return page
 
 
 def type_time(page: Page, start: datetime, hours: float) -> None:

@@ -5,22 +5,12 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browsing import FLAGS, Visitor, assert_accessible, installed_chromium
+from tests.browsing import FLAGS, Visitor, assert_accessible, installed_chromium, log_in
 from tests.programs import Program
 
 pytestmark = pytest.mark.browser
-
-PASSWORD = "hop-truc-tuyen"
-
-
-def log_in(page: Page, username: str) -> None:
-    page.goto("/login")
-    page.locator("#field-username").first.fill(username)
-    page.locator("#field-password").first.fill(PASSWORD)
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
 
 
 def test_the_bell_rings_until_everything_is_read(demo_server: Program, visitor: Visitor) -> None:

@@ -16,8 +16,8 @@ from rooms.attendance import AttendanceEntry
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Person, RoleGrant
 from tests import programs
-from tests.browser.test_board import Day, log_in
-from tests.browsing import Visitor, assert_accessible
+from tests.browser.test_board import Day
+from tests.browsing import Visitor, assert_accessible, log_in
 
 SECOND = 1_000
 AWAY = "ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|WebSocket connection|ERR_FAILED"

@@ -3,26 +3,17 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.programs import Program
-
-PASSWORD = "hop-truc-tuyen"
-
-
-def enter(page: Page, username: str) -> Page:
-    page.goto("/login")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(lambda address: "/login" not in address)
-    return page
 
 
 @pytest.mark.slow
 def test_a_room_is_looked_after(demo_server: Program, visitor: Visitor) -> None:
-    operator = enter(visitor.open(width=390, height=844, base_url=demo_server.url), "truc.cattlinh")
+    operator = log_in(
+        visitor.open(width=390, height=844, base_url=demo_server.url), "truc.cattlinh"
+    )
     operator.goto("/check-in")
     operator.locator("a[href^='/check-in/']").first.click()
     operator.get_by_role("link", name="Báo sự cố thiết bị").click()
@@ -34,7 +25,7 @@ def test_a_room_is_looked_after(demo_server: Program, visitor: Visitor) -> None:
     operator.wait_for_url(re.compile(r"/check-in/\d+/\d+$"))
     expect(operator.locator("body")).to_contain_text("Đã ghi nhận sự cố")
 
-    page = enter(visitor.open(base_url=demo_server.url), "kythuat")
+    page = log_in(visitor.open(base_url=demo_server.url), "kythuat")
     page.get_by_role("region", name="Sự cố chưa khắc phục").get_by_role(
         "link", name="Tất cả"
     ).click()

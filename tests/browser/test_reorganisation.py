@@ -8,21 +8,12 @@ from playwright.sync_api import Page, expect
 
 from rooms.catalogue import read_shipped, write_units
 from rooms.kernel import civil_day, utcnow
-from tests.browsing import Visitor, assert_accessible
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.conftest import StartServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PASSWORD = "hop-truc-tuyen"
 PLAN = "reorganisation-hanoi-2025-07-01"
-
-
-def log_in(page: Page, username: str) -> None:
-    page.goto("/login")
-    page.get_by_label("Tên đăng nhập").first.fill(username)
-    page.get_by_label("Mật khẩu").first.fill(PASSWORD)
-    page.locator("#login-form").get_by_role("button", name="Đăng nhập").click()
-    page.wait_for_url(lambda url: "/login" not in url)
 
 
 def check(page: Page) -> None:
