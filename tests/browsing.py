@@ -58,6 +58,7 @@ class Visitor:
     browser: Browser
     pages: list[Page] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    browsers: list[Browser] = field(default_factory=list)
     _expected: list[re.Pattern[str]] = field(default_factory=list)
 
     def open(
@@ -67,14 +68,15 @@ class Visitor:
         height: int = 900,
         language: str = "vi-VN",
         scheme: Literal["light", "dark"] = "light",
+        whole: bool = False,
         **options: Any,
     ) -> Page:
         """An empty page; below 600 pixels it is a phone with a touch screen.
 
-        `options` go to Playwright's `new_context`, such as `base_url` or `storage_state`.
+        `whole` is a browser of its own that can show notices and wake its workers; `options` go to Playwright's `new_context`, such as `base_url` or `storage_state`.
         """
         phone = width < 600
-        context = self.browser.new_context(
+        context = (self._whole() if whole else self.browser).new_context(
             viewport={"width": width, "height": height},
             locale=language,
             timezone_id="Asia/Ho_Chi_Minh",
@@ -84,6 +86,13 @@ class Visitor:
             **options,
         )
         return self._watched(context.new_page())
+
+    def _whole(self) -> Browser:
+        browser = self.browser.browser_type.launch(
+            executable_path=installed_chromium(whole=True), args=FLAGS
+        )
+        self.browsers.append(browser)
+        return browser
 
     def reopen(self, folder: Path, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
         """A page of a browser of its own that keeps all it has in a folder, for when it is closed."""
@@ -210,6 +219,8 @@ def visitor(
         _photograph(visitor.pages, tmp_path_factory.mktemp("screenshots"), request.node)
     for page in visitor.pages:
         page.context.close()
+    for browser in visitor.browsers:
+        browser.close()
     assert not complaints, "\n".join(complaints)
 
 

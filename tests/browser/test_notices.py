@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import FLAGS, Visitor, assert_accessible, installed_chromium, log_in
+from tests.browsing import Visitor, assert_accessible, log_in
 from tests.programs import Program
 
 pytestmark = pytest.mark.browser
@@ -57,11 +57,7 @@ def test_an_administrator_changes_the_steps_of_a_kind(
 def test_what_is_pushed_is_shown_and_a_click_opens_its_page(
     demo_server: Program, visitor: Visitor
 ) -> None:
-    # The headless shell has nowhere to show a notice.
-    whole = visitor.browser.browser_type.launch(
-        executable_path=installed_chromium(whole=True), args=FLAGS
-    )
-    page = whole.new_page(base_url=demo_server.url)
+    page = visitor.open(whole=True, base_url=demo_server.url)
     page.context.grant_permissions(["notifications"])
     page.goto("/login")
     line = page.context.new_cdp_session(page)
@@ -102,4 +98,3 @@ def test_what_is_pushed_is_shown_and_a_click_opens_its_page(
     )
     # The same message once more takes the place of the first.
     assert shown == [["Điểm cầu chưa điểm danh", "Bắt đầu lúc 08:00", "/check-in", "a"]]
-    whole.close()

@@ -158,6 +158,51 @@ def test_two_tabs_send_once(visitor: Visitor, day: Day) -> None:
     assert len(sent) == 1, sent
 
 
+def test_what_waits_is_sent_when_no_page_is_open(visitor: Visitor, day: Day) -> None:
+    visitor.expect_complaint(AWAY)
+    page = visitor.open(width=390, whole=True, base_url=day.program.url)
+    line = page.context.new_cdp_session(page)
+    workers: list[str] = []
+    line.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda found: workers.extend(each["registrationId"] for each in found["registrations"]),
+    )
+    line.send("ServiceWorker.enable")
+    log_in(page, "truc.dongda")
+    where = day.check_in("00208")
+    page.goto(where)
+    kept(page, where)
+    page.context.set_offline(True)
+    page.locator("#field-headcount").fill("4")
+    press(page, "Có mặt")
+    expect(page.locator("#sending")).to_have_text("Chưa gửi, sẽ gửi khi có mạng")
+    # The page has asked the browser to wake the worker once there is a network.
+    page.wait_for_function(
+        """async () => (await (await navigator.serviceWorker.ready).sync.getTags()).includes("check-ins")"""
+    )
+    page.goto("about:blank")
+    page.context.set_offline(False)
+    assert rows(day, "00208") == []
+    for _ in range(2):  # twice sends nothing twice
+        line.send(
+            "ServiceWorker.dispatchSyncEvent",
+            {
+                "origin": day.program.url,
+                "registrationId": workers[-1],
+                "tag": "check-ins",
+                "lastChance": False,
+            },
+        )
+    deadline = time.monotonic() + 60
+    while not rows(day, "00208"):
+        assert time.monotonic() < deadline, "nothing was sent"
+        page.wait_for_timeout(100)
+    page.goto(where)
+    expect(page.locator("#standing .state")).to_have_class(re.compile("state-present"))
+    expect(page.locator("#waiting-list li")).to_have_count(0)
+    assert said(day, "00208") == [("present", 4)]
+
+
 def _note_post(request: Request, sent: list[str]) -> None:
     if request.method == "POST" and "/check-in/" in request.url:
         sent.append(request.post_data or "")
