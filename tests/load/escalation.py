@@ -1,18 +1,20 @@
-"""The steps of one meeting with a nation's 31,097 points, all silent, an operator at each unit.
+"""The steps of one meeting with a nation's 31,097 points, all silent, an operator with a browser at each unit.
 
     python -m tests.load.escalation [--points 31097] [--url sqlite:///…]
 
 Runs the sweep one hour, 30 minutes and 10 minutes before the start, at the start, and once more when half
 of the points have come. Prints for each sweep the people told, the lines of the ledger, the statements,
-and the seconds of CPU. `--url` is an empty database.
+the seconds of CPU, and how long the longest of its transactions wrote: check-ins wait for that on SQLite.
+`--url` is an empty database.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import event, func, insert, select
 
@@ -23,6 +25,7 @@ from meetings_server.escalation.settling import settle
 from meetings_server.jobs import run_long_sweep
 from meetings_server.mail.outbox import OutboxDelivery
 from meetings_server.migrations import migrate
+from meetings_server.push.devices import PushDevice
 from meetings_server.push.notices import NoticeReader
 from rooms.attendance import CheckIn, Source
 from rooms.check_ins import record_check_ins
@@ -69,6 +72,59 @@ def staff(db: Database, nation: City) -> None:
                 for person, unit in people
             ],
         )
+        connection.execute(
+            insert(PushDevice),
+            [
+                {
+                    "person_id": person,
+                    "endpoint": f"https://push.example/{person}",
+                    "public_key": "",
+                    "auth_secret": "",
+                    "user_agent": "",
+                    "created_at": utcnow(),
+                }
+                for person, _ in people
+            ],
+        )
+
+
+class Writing:
+    """Watches a database: how many statements, and the seconds of the longest transaction that wrote."""
+
+    def __init__(self, db: Database) -> None:
+        self.statements = 0
+        self.longest = 0.0
+        self._began = 0.0
+        self._wrote = False
+        self._engine = db.engine
+        self._watched: dict[str, Callable[..., None]] = {
+            "begin": self._begin,
+            "before_cursor_execute": self._execute,
+            "checkin": self._returned,
+        }
+
+    def __enter__(self) -> Self:
+        for name, note in self._watched.items():
+            event.listen(self._engine, name, note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, note in self._watched.items():
+            event.remove(self._engine, name, note)
+
+    def _begin(self, _connection: object) -> None:
+        self._began, self._wrote = time.perf_counter(), False
+
+    def _execute(
+        self, _connection: object, _cursor: object, statement: str, *_rest: object
+    ) -> None:
+        self.statements += 1
+        self._wrote |= statement.startswith(("INSERT", "UPDATE", "DELETE"))
+
+    def _returned(self, *_: object) -> None:
+        """The connection, after its commit."""
+        if self._wrote:
+            self.longest = max(self.longest, time.perf_counter() - self._began)
 
 
 def sweep(db: Database, now: datetime) -> int:
@@ -79,21 +135,14 @@ def sweep(db: Database, now: datetime) -> int:
 
 
 def measured(db: Database, meeting: Meeting, minutes: int, what: str) -> None:
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
     before, began = _rows(db), (time.process_time(), time.perf_counter())
-    run_long_sweep(db, "load", sweep, meeting.starts_at - minutes * MINUTE)
+    with Writing(db) as writing:
+        run_long_sweep(db, "load", sweep, meeting.starts_at - minutes * MINUTE)
     cpu, wall = time.process_time() - began[0], time.perf_counter() - began[1]
-    event.remove(db.engine, "before_cursor_execute", note)
-    after = _rows(db)
-    told, lines = (now - then for now, then in zip(after, before, strict=True))
+    told, lines = (now - then for now, then in zip(_rows(db), before, strict=True))
     print(
-        f"{what:34} {told:7,} told {lines:7,} lines {len(statements):4} statements"
-        f" {cpu:6.2f} s CPU {wall:6.2f} s"
+        f"{what:34} {told:7,} told {lines:7,} lines {writing.statements:4} statements"
+        f" {cpu:6.2f} s CPU {wall:6.2f} s, writing {1_000 * writing.longest:5.0f} ms at the longest"
     )
 
 
