@@ -43,7 +43,7 @@ from tests import programs
 from tests.factories import City, make_person
 from tests.load.check_ins import text_frame, upgrade
 from tests.load.days import seed
-from tests.load.known_visitors import SECRET, known_visitor
+from tests.load.known_visitors import known_visitor, settings_of
 from tests.load.lines import Lines, Visitor
 from tests.load.processes import cpu_seconds, resident
 from tests.postgres import Postgres
@@ -159,11 +159,10 @@ class Servers:
 @contextlib.contextmanager
 def serving(plan: Plan, folder: Path, url: str) -> Iterator[Servers]:
     """The servers, ready, and processes that will hold lines to each."""
-    settings = {"database_url": url, "data": str(folder), "log_level": "warning"}
     with contextlib.ExitStack() as stack:
         servers = Servers([], [], [])
         for _ in range(plan.processes):
-            program = programs.start(["serve"], folder, settings | {"secret_key": SECRET})
+            program = programs.start(["serve"], folder, settings_of(url, folder))
             stack.callback(program.stop)
             program.wait_until_ready()
             servers.programs.append(program)

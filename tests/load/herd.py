@@ -37,7 +37,7 @@ from rooms.hierarchy import Unit
 from rooms.kernel import civil_day, utcnow
 from rooms.people import Person, Role, RoleGrant
 from tests import programs
-from tests.load.known_visitors import SECRET, digest, known_visitor
+from tests.load.known_visitors import digest, known_visitor, settings_of
 from tests.load.lines import Lines, Opened, Visitor
 from tests.load.processes import cpu_seconds, resident
 from tests.nation import make_nation, national_meeting
@@ -219,12 +219,7 @@ def right_lines(day: Day, lines: Lines) -> int:
 def measure(plan: Plan, folder: Path) -> Figures:
     """Everybody in, a restart, everybody back."""
     day = prepare(f"sqlite:///{folder / 'herd.db'}", plan.sockets)
-    settings = {
-        "database_url": day.url,
-        "data": str(folder),
-        "log_level": "warning",
-        "secret_key": SECRET,
-    }
+    settings = settings_of(day.url, folder)
     server = programs.start(["serve"], folder, settings)
     with Lines() as lines:
         try:

@@ -6,12 +6,23 @@ To let in ten thousand for the first time takes minutes, which is not what is me
 import time
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 
 from meetings_server.live.passes import LASTS, Pass, Passes
 from tests.load.lines import Visitor
 
 SECRET = "a secret of this run alone"
 """For the setting `secret_key` of the server."""
+
+
+def settings_of(url: str, folder: Path) -> dict[str, str]:
+    """Settings of a server that knows these visitors: its database, its files below a folder."""
+    return {
+        "database_url": url,
+        "data": str(folder),
+        "log_level": "warning",
+        "secret_key": SECRET,
+    }
 
 
 def digest(token: str) -> str:

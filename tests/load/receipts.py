@@ -27,7 +27,7 @@ from meetings_server.database import Database
 from rooms.host_messages import HostMessageReceipt
 from tests import programs
 from tests.load.herd import Day, prepare
-from tests.load.known_visitors import SECRET
+from tests.load.known_visitors import settings_of
 from tests.load.lines import Visitor
 from tests.load.processes import cpu_seconds
 
@@ -156,13 +156,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="receipts-") as name:
         folder = Path(name)
         day = prepare(f"sqlite:///{folder / 'receipts.db'}", told.points)
-        settings = {
-            "database_url": day.url,
-            "data": str(folder),
-            "log_level": "warning",
-            "secret_key": SECRET,
-        }
-        server = programs.start(["serve"], folder, settings)
+        server = programs.start(["serve"], folder, settings_of(day.url, folder))
         try:
             server.wait_until_ready()
             found = asyncio.run(measure(server, day, told.calls))
