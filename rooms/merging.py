@@ -3,7 +3,7 @@
 A person in the room knows more than a line that is open or cut: where the two differ, the person's word
 stands. The video system says `present` when a participant of the point has joined and `lost` when the
 last one is gone; what that changes, `takes_effect` says. Every state is a fold over a time line
-(`attendance.follow`), so the rule holds for whatever comes late or out of order, too. What changed nothing
+(`standings.follow`), so the rule holds for whatever comes late or out of order, too. What changed nothing
 stays in the log; whoever walks the log itself asks `effective`.
 """
 
