@@ -208,6 +208,18 @@ CLOCK = re.compile(
 )
 
 
+def test_no_test_asserts_how_long_something_took() -> None:
+    """The machines are noisy: programs under `tests/load` measure, tests count statements."""
+    timed = re.compile(r"assert .*\b(?:monotonic|perf_counter|process_time)\(\) - ")
+    found = [
+        f"{place}: {line.strip()}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for place, line in lines(path)
+        if timed.search(line)
+    ]
+    assert not found, listed(found)
+
+
 def test_the_domains_are_told_the_time() -> None:
     found = [
         f"{place}: {line.strip()}"

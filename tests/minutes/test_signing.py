@@ -4,7 +4,6 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 from pypdf import PdfReader
@@ -21,7 +20,7 @@ from minutes.drafting import (
     save,
     submit,
 )
-from minutes.meeting_facts import facts_of, gather_facts
+from minutes.meeting_facts import facts_of
 from minutes.meeting_minutes import (
     Minutes,
     MinutesNotOpen,
@@ -213,7 +212,7 @@ def test_a_correction_is_a_new_document_that_names_the_old(db: Database, held: H
 
 
 @pytest.mark.slow
-def test_minutes_of_all_hanoi_in_seconds(db: Database, tmp_path: Path) -> None:
+def test_minutes_of_all_hanoi(db: Database, tmp_path: Path) -> None:
     """631 units, of which 600 were there: facts, text, paper."""
     now = utcnow()
     with db.transaction() as session:
@@ -230,24 +229,14 @@ def test_minutes_of_all_hanoi_in_seconds(db: Database, tmp_path: Path) -> None:
     held = Held(city, meeting.id, over, FolderStore(tmp_path / "files"))
     with db.transaction() as session:
         minutes = submitted(session, held)
-    begun = perf_counter()
     with db.transaction() as session:
         minutes = issue(session, city.chair, minutes.id, held.store, over)
-    seconds = perf_counter() - begun
-    print(f"\nissue with PDF, 631 units: {seconds:.2f} s")
     with db.reader() as session:
         shown = minutes_to_read(
             session, city.secretary, minutes.id, civil_day(over), [joinedload(Minutes.corrects)]
         )
         facts = facts_to_show(session, shown, session.get_one(Meeting, meeting.id))
         assert len(facts.present) + len(facts.absent) == 632
-        begun = perf_counter()
-        draw_docx(shown, facts)
-        print(
-            f"DOCX: {perf_counter() - begun:.2f} s, PDF has {len(draw_pdf(shown, facts)):,} bytes"
-        )
-        begun = perf_counter()
-        gather_facts(session, session.get_one(Meeting, meeting.id), shown.written)
-        print(f"facts: {perf_counter() - begun:.3f} s")
+        assert draw_docx(shown, facts).startswith(b"PK")
+        assert f"{len(facts.present)}/632" in words_of(draw_pdf(shown, facts))
         assert session.scalar(select(func.count()).select_from(Task)) == 2
-    assert seconds < 10

