@@ -74,7 +74,7 @@ class SmtpPeer:
         self._refusals.clear()
         self._answering.set()
 
-    def wait_for(self, count: int, *, seconds: float = 10) -> list[Received]:
+    def wait_for(self, count: int, *, seconds: float = 60) -> list[Received]:
         """The messages, as soon as there are `count`. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         while len(self.received) < count:

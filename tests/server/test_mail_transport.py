@@ -315,7 +315,7 @@ def test_mail_leaves_right_after_the_commit(
     app: Litestar = create_app(with_mail, db)
     with TestClient(app):
         invite(db)
-        assert len(smtp_peer.wait_for(8, seconds=5)) == 8
+        assert len(smtp_peer.wait_for(8, seconds=15)) == 8
     assert set(states(db)) == {"sent"}
 
 
