@@ -161,10 +161,7 @@ _POINTS = (
         PointState.source,
         PointState.device_at,
     )
-    .outerjoin(
-        PointState,
-        state_of_invitation(),
-    )
+    .outerjoin(PointState, state_of_invitation())
     .where(
         Participation.meeting_id.in_(bindparam("meetings", expanding=True)),
         Participation.point_id.in_(bindparam("points", expanding=True)),

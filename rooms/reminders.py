@@ -111,10 +111,7 @@ def remind(
     states = dict(
         session.execute(
             select(Participation.point_id, PointState.state)
-            .outerjoin(
-                PointState,
-                state_of_invitation(),
-            )
+            .outerjoin(PointState, state_of_invitation())
             .where(Participation.meeting_id == meeting_id, standing_invitation())
         ).all()
     )

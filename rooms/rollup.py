@@ -250,10 +250,7 @@ def _present_states(
             PointState.revision,
             PointState.source,
         )
-        .outerjoin(
-            PointState,
-            state_of_invitation(),
-        )
+        .outerjoin(PointState, state_of_invitation())
         .where(
             Participation.meeting_id == meeting.id,
             standing_invitation(),

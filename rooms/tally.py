@@ -92,10 +92,7 @@ def tally(
 def _of_points(query: Any, meeting: Meeting, scope: Scope) -> Any:
     return (
         query.select_from(Participation)
-        .outerjoin(
-            PointState,
-            state_of_invitation(),
-        )
+        .outerjoin(PointState, state_of_invitation())
         .where(
             Participation.meeting_id == meeting.id,
             standing_invitation(),

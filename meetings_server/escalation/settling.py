@@ -20,8 +20,8 @@ SETTLED_AT_ONCE = 2_000
 """People of one transaction."""
 
 
-def settle(db: Database, now: datetime) -> int:
-    """Mark what has been done since people were told of it. Returns for how many people.
+def settle(db: Database, now: datetime) -> None:
+    """Mark what has been done since people were told of it.
 
     Whoever would not be told any more sees it settled: the unit's own people without another word,
     parents and hosts as news that they have not read. Who that is, is asked before anything is locked.
@@ -50,11 +50,10 @@ def settle(db: Database, now: datetime) -> int:
             for notice_id, facts, meeting in open_notices
             for whom, about in [(Whom(facts["step"][0]), About(facts["step"][1]))]
         ]
-    return sum(
-        _settle(db, notice_id, meeting_id, whom, people[first : first + SETTLED_AT_ONCE], now)
-        for notice_id, meeting_id, whom, people in done
-        for first in range(0, len(people), SETTLED_AT_ONCE)
-    )
+    for notice_id, meeting_id, whom, people in done:
+        for first in range(0, len(people), SETTLED_AT_ONCE):
+            some = people[first : first + SETTLED_AT_ONCE]
+            _settle(db, notice_id, meeting_id, whom, some, now)
 
 
 def _who_is_done(
@@ -76,7 +75,7 @@ def _who_is_done(
 
 def _settle(
     db: Database, notice_id: int, meeting_id: int, whom: Whom, people: Sequence[int], now: datetime
-) -> int:
+) -> None:
     # Who did it knows; for the others it is news.
     read_at = func.coalesce(NoticeReader.read_at, now) if whom is Whom.POINT else None
     with giving_way(db) as session:
@@ -94,4 +93,3 @@ def _settle(
             now_settled = and_(NoticeReader.notice_id == notice_id, NoticeReader.settled_at == now)
             units = units_of_readers(session, now_settled)
             record(session, MeetingNotice(meeting_id, TELLING, units))
-    return changed

@@ -201,10 +201,7 @@ def _replies(session: Session, seen: Day) -> None:
             func.sum(case((Participation.reply != Reply.PENDING.value, 1), else_=0)),
             func.sum(case((PointState.state.in_(here), 1), else_=0)),
         )
-        .outerjoin(
-            PointState,
-            state_of_invitation(),
-        )
+        .outerjoin(PointState, state_of_invitation())
         .where(
             Participation.meeting_id.in_(lines),
             Participation.withdrawn_at.is_(None),

@@ -31,8 +31,12 @@ const kept = () => {
 };
 
 const keep = (count) => {
-  sessionStorage.setItem(KEPT, JSON.stringify({ of: bell.dataset.bell, at: Date.now(), count }));
   show(count);
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ of: bell.dataset.bell, at: Date.now(), count }));
+  } catch {
+    // A browser that keeps nothing asks on each page.
+  }
 };
 
 const ask = async () => {
